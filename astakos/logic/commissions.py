@@ -138,7 +138,9 @@ def issue(
             for holding, quantity in changes:
                 holding.usage_min += quantity
                 holding.usage_max += quantity
-            _log([(commission, holding, quantity, "ACCEPT") for holding, quantity in changes])
+            ProvisionLog.objects.bulk_create(
+                _log_row(commission, holding, quantity, "ACCEPT") for holding, quantity in changes
+            )
             Commission.objects.filter(pk=commission.pk).delete()
         else:
             _apply({holding.pk: (min(quantity, 0), max(quantity, 0)) for holding, quantity in changes})
@@ -242,8 +244,7 @@ def _resolve_locked(commissions: dict[int, Commission], accepting: set[int]) -> 
     provisions = list(Provision.objects.filter(commission__in=commissions).order_by("commission_id", "id"))
     holdings = {row.pk: row for row in lock_rows(Holding.objects.filter(pk__in={p.holding_id for p in provisions}))}
     deltas: dict[int, tuple[int, int]] = {}
-    entries: list[tuple[Commission, Holding, int, str]] = []
-    snapshots: list[ProvisionLog] = []
+    log_rows: list[ProvisionLog] = []
     for provision in provisions:
         holding, quantity = holdings[provision.holding_id], provision.quantity
         accepted = provision.commission_id in accepting
@@ -252,11 +253,10 @@ def _resolve_locked(commissions: dict[int, Commission], accepting: set[int]) -> 
         holding.usage_max += high
         before = deltas.get(holding.pk, (0, 0))
         deltas[holding.pk] = (before[0] + low, before[1] + high)
-        entry = (commissions[provision.commission_id], holding, quantity, "ACCEPT" if accepted else "REJECT")
-        entries.append(entry)
-        snapshots.append(_log_row(*entry))
+        commission = commissions[provision.commission_id]
+        log_rows.append(_log_row(commission, holding, quantity, "ACCEPT" if accepted else "REJECT"))
     _apply(deltas)
-    ProvisionLog.objects.bulk_create(snapshots)
+    ProvisionLog.objects.bulk_create(log_rows)
     Provision.objects.filter(commission__in=commissions).delete()
     Commission.objects.filter(pk__in=commissions).delete()
 
@@ -266,10 +266,6 @@ def _outcome(quantity: int, accepted: bool) -> tuple[int, int]:
     if quantity >= 0:
         return (quantity, 0) if accepted else (0, -quantity)
     return (0, quantity) if accepted else (-quantity, 0)
-
-
-def _log(entries: Sequence[tuple[Commission, Holding, int, str]]) -> None:
-    ProvisionLog.objects.bulk_create(_log_row(*entry) for entry in entries)
 
 
 def _log_row(commission: Commission, holding: Holding, quantity: int, outcome: str) -> ProvisionLog:
