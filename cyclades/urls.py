@@ -1,0 +1,7 @@
+"""Cyclades URLs, relative to CYCLADES_BASE_URL."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
