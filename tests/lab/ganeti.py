@@ -158,6 +158,8 @@ class GanetiCluster(Namespaces):
             "--master-netmask=24",
             "--nic-parameters=link=br0,mode=bridged",
             "--default-iallocator=hail",
+            # One node can never be N+1 redundant.
+            "--default-iallocator-params=no-capacity-checks=",
         ]
         if "kvm" in self.hypervisors:
             parameters = ",".join(f"{key}={value}" for key, value in _KVM_PARAMETERS.items())

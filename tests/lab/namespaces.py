@@ -13,6 +13,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -126,7 +127,8 @@ class Namespaces(Instance):
 
     def _stop(self) -> None:
         if self._keeper is not None and self._keeper.poll() is None:
-            self.end_process(self._keeper)
+            # unshare ignores SIGTERM; its end is the end of everything inside.
+            self.end_process(self._keeper, signal_number=signal.SIGKILL)
 
     # -- inside ----------------------------------------------------------------------------------
 
