@@ -43,6 +43,11 @@ _POLICY = (
     "/max:memory-size=32768,cpu-count=32,disk-count=16,disk-size=1048576,nic-count=16,spindle-use=32"
 )
 
+#: One node can never be N+1 redundant; Ganeti 3.0 has no way to pass a flag without a value to hail.
+_HAIL = """#!/bin/sh
+exec /usr/lib/ganeti/default/usr/lib/ganeti/iallocators/hail --no-capacity-checks "$@"
+"""
+
 
 class RapiError(LabError):
     """RAPI answered with an error status."""
@@ -139,6 +144,9 @@ class GanetiCluster(Namespaces):
         (etc / "file-storage-paths").write_text("\n".join(storage) + "\n")
         shutil.copy(_VIF_BRIDGE, etc / "kvm-vif-bridge")
         (etc / "kvm-vif-bridge").chmod(0o755)
+        allocators = self.bind("/usr/lib/ganeti/iallocators")
+        (allocators / "hail").write_text(_HAIL)
+        (allocators / "hail").chmod(0o755)
         self.bind_file("/etc/default/ganeti", 'RAPI_ARGS="-b 0.0.0.0 --require-authentication"\n')
 
     def _initialise(self) -> None:
@@ -158,8 +166,6 @@ class GanetiCluster(Namespaces):
             "--master-netmask=24",
             "--nic-parameters=link=br0,mode=bridged",
             "--default-iallocator=hail",
-            # One node can never be N+1 redundant.
-            "--default-iallocator-params=no-capacity-checks=",
         ]
         if "kvm" in self.hypervisors:
             parameters = ",".join(f"{key}={value}" for key, value in _KVM_PARAMETERS.items())
