@@ -1,15 +1,5 @@
-"""Settings of the compute, network, image and volume services (compute contract 20, Ganeti contract 13)."""
+"""Settings of Cyclades, one module per area."""
 
-from __future__ import annotations
+from cyclades import settings_compute, settings_ganeti, settings_network
 
-from synnefo.settings_registry import declare
-
-_API = "20-snf-cyclades-app-api"
-
-declare(
-    "CYCLADES_BASE_URL",
-    "https://compute.example.synnefo.org/cyclades",
-    type=str,
-    conf=_API,
-    help="Public address of Cyclades; its path is where the service hangs.",
-)
+__all__ = ["settings_compute", "settings_ganeti", "settings_network"]
