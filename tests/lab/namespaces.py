@@ -29,19 +29,8 @@ from tests.lab.instance import (
 )
 
 _INIT = Path(__file__).with_name("namespace_init.py")
-_UNSHARE = [
-    "unshare",
-    "--net",
-    "--mount",
-    "--uts",
-    "--ipc",
-    "--pid",
-    "--fork",
-    "--kill-child=SIGKILL",
-    "--mount-proc",
-    "--propagation",
-    "private",
-]
+_KINDS = ("--net", "--mount", "--uts", "--ipc", "--pid")
+_UNSHARE = ["unshare", *_KINDS, "--fork", "--kill-child=SIGKILL", "--mount-proc", "--propagation", "private"]
 _NEEDED = ("unshare", "nsenter", "ip", "socat")
 
 
@@ -147,7 +136,7 @@ class Namespaces(Instance):
         """The command line that runs ``command`` inside, with the caller's environment and uid."""
         if not self._init_pid:
             raise LabError(f"{self.name} does not run")
-        enter = f"nsenter --target {self._init_pid} --net --mount --uts --ipc --pid --".split()
+        enter = ["nsenter", "--target", str(self._init_pid), *_KINDS, "--"]
         return enter + [str(word) for word in command]
 
     def run(
