@@ -144,7 +144,7 @@ if ! guest_complete; then
     [ "${as_root[*]}" = false ] || update
     rm -rf "$guest"
     mkdir -p "$guest/root"
-    kernel=$(apt-cache depends "$kernel_metapackage" 2> /dev/null | awk '/Depends: linux-image-[0-9]/ {print $2; exit}')
+    kernel=$(apt-cache depends "$kernel_metapackage" 2> /dev/null | awk '/Depends: linux-image-[0-9]/ {print $2; exit}' || true)
     if [ -n "$kernel" ] && (cd "$guest" && apt-get download -qq "$kernel" "${guest_packages[@]}" 2> download.log); then
         for archive in "$guest"/*.deb; do
             dpkg-deb -x "$archive" "$guest/root"
