@@ -145,7 +145,9 @@ def service_quotas(
     return quotas.service_quotas(resources=resources, users=users, projects=projects)
 
 
-def project_quotas(*, resources: Collection[str], projects: Collection[str] | None = None) -> list[ProjectQuota]:
+def project_quotas(
+    *, resources: Collection[str], projects: Collection[str] | None = None
+) -> list[ProjectQuota]:
     """Return the projects' own holdings of *resources*; ``None`` means all initialised projects."""
     return quotas.project_quotas(resources=resources, projects=projects)
 

@@ -28,11 +28,17 @@ SERVICES = (
     ServiceDefinition(
         name="astakos_weblogin", type="astakos_weblogin", prefix="weblogin", endpoints=({"versionId": ""},)
     ),
-    ServiceDefinition(name="astakos_oauth2", type="astakos_auth", prefix="oauth2", endpoints=({"versionId": ""},)),
+    ServiceDefinition(
+        name="astakos_oauth2", type="astakos_auth", prefix="oauth2", endpoints=({"versionId": ""},)
+    ),
     ServiceDefinition(
         name="astakos_ui", type="astakos_ui", prefix="ui", public=False, endpoints=({"versionId": ""},)
     ),
     ServiceDefinition(
-        name="astakos_admin", type="astakos_admin", prefix="admin", public=False, endpoints=({"versionId": ""},)
+        name="astakos_admin",
+        type="astakos_admin",
+        prefix="admin",
+        public=False,
+        endpoints=({"versionId": ""},),
     ),
 )

@@ -31,9 +31,7 @@ _account_patterns = [
     _account(r"v1\.0/quotas/?", GET=quotas.show_quotas),
     _account(r"v1\.0/service_quotas/?", GET=quotas.service_quotas, auth=component_of),
     _account(r"v1\.0/service_project_quotas/?", GET=quotas.service_project_quotas, auth=component_of),
-    _account(
-        r"v1\.0/commissions/?", GET=commissions.list_pending, POST=commissions.issue, auth=component_of
-    ),
+    _account(r"v1\.0/commissions/?", GET=commissions.list_pending, POST=commissions.issue, auth=component_of),
     _account(r"v1\.0/commissions/action/?", POST=commissions.act_on_many, auth=component_of),
     _account(r"v1\.0/commissions/(?P<serial>[0-9]{1,30})/?", GET=commissions.show, auth=component_of),
     _account(r"v1\.0/commissions/(?P<serial>[0-9]{1,30})/action/?", POST=commissions.act, auth=component_of),

@@ -62,7 +62,9 @@ def _provisions(body: dict[str, Any]) -> list[ProvisionRequest]:
     if not isinstance(items, list):
         raise BadRequest("'provisions' must be a list")
     if len(items) > commissions.MAX_PROVISIONS:
-        raise BadRequest(f"'provisions' has {len(items)} items, at most {commissions.MAX_PROVISIONS} are allowed")
+        raise BadRequest(
+            f"'provisions' has {len(items)} items, at most {commissions.MAX_PROVISIONS} are allowed"
+        )
     return [_provision(number, item) for number, item in enumerate(items)]
 
 

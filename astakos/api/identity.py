@@ -36,7 +36,9 @@ def list_versions(request: HttpRequest) -> HttpResponse:
 def show_version(request: HttpRequest) -> HttpResponse:
     """Describe the one version there is; generic clients read its links."""
     version = _version()
-    version["links"].append({"rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/"})
+    version["links"].append(
+        {"rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/"}
+    )
     media_types = [{"base": "application/json", "type": "application/vnd.openstack.identity-v2.0+json"}]
     return json_response({"version": {**version, "media_types": media_types, "media-types": media_types}})
 

@@ -8,7 +8,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.http import http_date
 
-from astakos.logic.authentication import Identity, ServiceIdentity, authenticate_component, authenticate_identity
+from astakos.logic.authentication import (
+    Identity,
+    ServiceIdentity,
+    authenticate_component,
+    authenticate_identity,
+)
 from synnefo import clock
 from synnefo.api import ApiService, request_token
 from synnefo.errors import Unauthorized

@@ -82,7 +82,9 @@ def _user_quotas(holdings: QuerySet[Holding]) -> list[UserQuota]:
         (quota.project, quota.resource): quota
         for quota in _project_quotas(
             Holding.objects.filter(
-                holder__in={row[1] for row in rows}, source__isnull=True, resource__in={row[2] for row in rows}
+                holder__in={row[1] for row in rows},
+                source__isnull=True,
+                resource__in={row[2] for row in rows},
             )
         )
     }
@@ -137,7 +139,9 @@ def resources_of_component(component_id: int) -> list[str]:
     from astakos.logic.services import service_names_of
 
     return list(
-        Resource.objects.filter(service_origin__in=service_names_of(component_id)).values_list("name", flat=True)
+        Resource.objects.filter(service_origin__in=service_names_of(component_id)).values_list(
+            "name", flat=True
+        )
     )
 
 

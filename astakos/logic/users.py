@@ -48,7 +48,10 @@ def normalized_email(email: str) -> str:
 def check_email_is_free(email: str, *, besides: int | None = None) -> None:
     """Raise ``Conflict`` when another account has the address, in any case."""
     others = User.objects.exclude(pk=besides)
-    if others.filter(username=email).exists() or others.filter(email__iexact=email, email_verified=True).exists():
+    if (
+        others.filter(username=email).exists()
+        or others.filter(email__iexact=email, email_verified=True).exists()
+    ):
         raise Conflict(f"There is already a user with the e-mail address {email}")
 
 
@@ -153,7 +156,9 @@ def catalog(*, uuids: Iterable[str] | None = (), emails: Iterable[str] | None = 
         by_uuid.update(User.objects.filter(uuid__in=chunk).values_list("uuid", "username"))
     spellings = list(dict.fromkeys(emails or ()))
     for chunk in _chunks(spellings):
-        rows = User.objects.filter(username__in={text.lower() for text in chunk}).values_list("username", "uuid")
+        rows = User.objects.filter(username__in={text.lower() for text in chunk}).values_list(
+            "username", "uuid"
+        )
         found = dict(rows)
         by_email.update((text, found[text.lower()]) for text in chunk if text.lower() in found)
     return UserCatalog(by_uuid, by_email)

@@ -93,7 +93,9 @@ SERVICES = (
         prefix="network",
         endpoints=({"versionId": "v2.0", "SNF:exposeVersion": False},),
     ),
-    ServiceDefinition(name="demo_ui", type="demo_ui", prefix="ui", public=False, endpoints=({"versionId": ""},)),
+    ServiceDefinition(
+        name="demo_ui", type="demo_ui", prefix="ui", public=False, endpoints=({"versionId": ""},)
+    ),
 )
 
 

@@ -193,7 +193,9 @@ def test_feedback_is_mailed_whatever_its_label(person, settings, body, content_t
     assert person.uuid in message.body
 
 
-@pytest.mark.parametrize("body", ["", "feedback_msg=", "other=1", "{", "{}", '{"feedback_msg": 7}', "\xff&=&"])
+@pytest.mark.parametrize(
+    "body", ["", "feedback_msg=", "other=1", "{", "{}", '{"feedback_msg": 7}', "\xff&=&"]
+)
 def test_feedback_without_a_message_is_refused(person, body):
     response = person.api.post(f"{V1}/feedback", body, content_type="application/x-www-form-urlencoded")
     assert response.status_code == 400
@@ -244,7 +246,9 @@ def test_default_project_changes_the_tenant(person, anonymous):
     project = make_project(person)
     response = person.api.post(f"{V1}/myaccount/default_project", {"project_id": project.uuid})
     assert (response.status_code, response.content) == (200, b"")
-    access = anonymous.post("identity/v2.0/tokens", {"auth": {"token": {"id": person.token}}}).json()["access"]
+    access = anonymous.post("identity/v2.0/tokens", {"auth": {"token": {"id": person.token}}}).json()[
+        "access"
+    ]
     assert access["token"]["tenant"]["id"] == project.uuid
     assert set(access["user"]["projects"]) == {person.uuid, project.uuid}
 

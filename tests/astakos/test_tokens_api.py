@@ -51,7 +51,11 @@ def test_password_form_takes_uuid_and_token(user, anonymous):
 def test_password_form_refuses_another_users_uuid(user, make_user, anonymous):
     other = make_user("joe@lab.example")
     credentials = {"passwordCredentials": {"username": other.uuid, "password": user.token}}
-    assert fault(anonymous.post(TOKENS, {"auth": credentials})) == (401, "unauthorized", "Invalid credentials")
+    assert fault(anonymous.post(TOKENS, {"auth": credentials})) == (
+        401,
+        "unauthorized",
+        "Invalid credentials",
+    )
 
 
 def test_tenant_may_be_own_uuid_or_a_project_of_the_user(user, anonymous):
@@ -183,7 +187,7 @@ def test_names_with_markup_survive_xml(make_user, anonymous):
     response = anonymous.post(
         TOKENS, {"auth": {"token": {"id": person.token}}}, headers={"Accept": "application/xml"}
     )
-    assert ElementTree.fromstring(response.content).find(f"{NS}user").get("name") == 'A&<" \'>é'
+    assert ElementTree.fromstring(response.content).find(f"{NS}user").get("name") == "A&<\" '>é"
 
 
 def test_user_token_is_no_access_token(user, anonymous):
@@ -228,7 +232,9 @@ def test_version_list(anonymous, path):
     assert version["links"] == [{"rel": "self", "href": "http://testserver/astakos/identity/v2.0/"}]
 
 
-@pytest.mark.parametrize("path", ["identity/v2.0", "identity/v2.0/", "identity/v2.0/.json", "identity/v2.0.json"])
+@pytest.mark.parametrize(
+    "path", ["identity/v2.0", "identity/v2.0/", "identity/v2.0/.json", "identity/v2.0.json"]
+)
 def test_version_details(anonymous, path):
     version = anonymous.get(path).json()["version"]
     assert version["media_types"] == version["media-types"]
