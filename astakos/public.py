@@ -50,8 +50,6 @@ __all__ = [
     "user_catalog",
 ]
 
-NO_TOKEN = "Access denied. No authentication token"
-
 
 @dataclass(frozen=True, slots=True)
 class CreatedUser:
@@ -83,7 +81,7 @@ def authenticate_service(token: str) -> ServiceIdentity:
 def _token_of(request: HttpRequest) -> str:
     token = request_token(request)
     if token is None:
-        raise Unauthorized(NO_TOKEN)
+        raise Unauthorized(authentication.NO_TOKEN_TEXT)
     return token
 
 
@@ -121,7 +119,7 @@ def issue_commission(
 def resolve_commissions(
     *, clientkey: str, accept: Collection[int] = (), reject: Collection[int] = ()
 ) -> Resolution:
-    """Accept and reject pending commissions in the caller's transaction; unknown serials are in ``failed``."""
+    """Accept and reject pending commissions in the caller's transaction; ``failed`` has the rest."""
     return commissions.resolve(clientkey=clientkey, accept=list(accept), reject=list(reject))
 
 

@@ -192,8 +192,8 @@ def _no_capacity_text(provision: ProvisionRequest, holding: Holding) -> str:
     scope = f" in {provision.source}" if provision.source else ""
     waiting = f", {pending} of it pending" if pending else ""
     return (
-        f"{provision.holder} has not enough capacity of {provision.resource}{scope}: {provision.quantity} requested, "
-        f"limit {holding.limit}, used {holding.usage_max}{waiting}."
+        f"{provision.holder} has not enough capacity of {provision.resource}{scope}: "
+        f"{provision.quantity} requested, limit {holding.limit}, used {holding.usage_max}{waiting}."
     )
 
 

@@ -33,7 +33,7 @@ def project_holder(uuid: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Inconsistency:
-    """A holding whose limit is not what projects imply; ``expected`` is ``None`` for one that should not be."""
+    """A holding whose limit is not what projects imply; ``expected`` is ``None`` for one too many."""
 
     holder: str
     source: str | None

@@ -36,7 +36,7 @@ class ServiceDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ImportedService:
-    """The outcome of registering one service; ``warnings`` and ``new_resources`` are for the administrator."""
+    """The outcome of registering one service; the rest is for the administrator."""
 
     name: str
     created: bool

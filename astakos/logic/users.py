@@ -45,7 +45,7 @@ def normalized_email(email: str) -> str:
     return email.lower()
 
 
-def check_email_is_free(email: str, *, besides: int | None = None) -> None:
+def check_email_is_free(email: str, *, besides: int = 0) -> None:
     """Raise ``Conflict`` when another account has the address, in any case."""
     others = User.objects.exclude(pk=besides)
     if (
