@@ -81,7 +81,7 @@ def authenticate_service(token: str) -> ServiceIdentity:
 def _token_of(request: HttpRequest) -> str:
     token = request_token(request)
     if token is None:
-        raise Unauthorized(authentication.NO_TOKEN_TEXT)
+        raise Unauthorized(authentication.TEXT_WITHOUT_CREDENTIALS)
     return token
 
 

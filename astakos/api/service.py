@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import http_date
 
 from astakos.logic.authentication import (
-    NO_TOKEN_TEXT,
+    TEXT_WITHOUT_CREDENTIALS,
     Identity,
     ServiceIdentity,
     authenticate_component,
@@ -23,7 +23,7 @@ from synnefo.errors import Unauthorized
 def _token(request: HttpRequest) -> str:
     token = request_token(request, allow_query=True)
     if token is None:
-        raise Unauthorized(NO_TOKEN_TEXT)
+        raise Unauthorized(TEXT_WITHOUT_CREDENTIALS)
     return token
 
 

@@ -17,8 +17,8 @@ from synnefo.errors import Unauthorized
 #: Longer than any token that was ever issued; no reason to hash more.
 MAX_TOKEN_LENGTH = 255
 
-NO_TOKEN_TEXT = "Access denied. No authentication token"
-INVALID_TOKEN_TEXT = "Invalid X-Auth-Token"
+TEXT_WITHOUT_CREDENTIALS = "Access denied. No authentication token"
+TEXT_OF_REFUSAL = "Invalid X-Auth-Token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ _SQLITE_LIST = "(SELECT json_group_array(item) FROM ({}))"
 
 @lru_cache(maxsize=4)
 def _query(vendor: str) -> str:
-    """Return the statement for a database, made of constants only; written out because compiling it costs more than running it."""
+    """Return the statement for a database; written out because compiling it costs more than running it."""
     if vendor == "postgresql":
         projects, roles = _PROJECTS, _ROLES.format(id="g.id::text")
         as_list = "ARRAY({})"
@@ -93,7 +93,7 @@ def _query(vendor: str) -> str:
     return _QUERY.format(projects=as_list.format(projects), roles=as_list.format(roles))
 
 
-def authenticate_identity(token: str | None, *, unknown: str = INVALID_TOKEN_TEXT) -> Identity:
+def authenticate_identity(token: str | None, *, unknown: str = TEXT_OF_REFUSAL) -> Identity:
     """Return the user that *token* belongs to, in one query (identity contract 0.3).
 
     Checks in this order that the token exists (the text *unknown* otherwise), that the user is active, that
@@ -146,14 +146,14 @@ def _items(value: list[str] | str) -> list[str]:
 def authenticate_component(token: str | None) -> ServiceIdentity:
     """Return the component that *token* belongs to; raises ``Unauthorized``."""
     if not token or len(token) > MAX_TOKEN_LENGTH:
-        raise Unauthorized(INVALID_TOKEN_TEXT)
+        raise Unauthorized(TEXT_OF_REFUSAL)
     row = (
         Component.objects.filter(auth_token_digest=crypto.token_digest(token))
         .values_list("id", "name", "auth_token_expires")
         .first()
     )
     if row is None:
-        raise Unauthorized(INVALID_TOKEN_TEXT)
+        raise Unauthorized(TEXT_OF_REFUSAL)
     component_id, name, expires = row
     if expires is not None and expires <= clock.now():
         raise Unauthorized("Authentication expired")

@@ -14,7 +14,9 @@ from django.db.models import Q
 
 from astakos.models import Holding, Project, ProjectMembership, ProjectResourceQuota, ProjectState
 from astakos.models.project import ACTUALLY_ACCEPTED, INITIALIZED_STATES
-from synnefo.db.locks import lock_rows
+from synnefo import audit
+from synnefo.credentials import Credentials
+from synnefo.db.locks import atomic, lock_rows
 
 BATCH = 500
 
@@ -121,3 +123,20 @@ def inconsistencies(*, include_unexpected: bool = False) -> Iterator[Inconsisten
             yield Inconsistency(holder, source, resource, expected, limit)
     for (holder, source, resource), limit in wanted.items():
         yield Inconsistency(holder, source, resource, limit, None)
+
+
+def repair(credentials: Credentials, *, include_unexpected: bool = False) -> None:
+    """Make every limit what projects imply; with *include_unexpected* drop holdings that none implies.
+
+    A holding that a pending commission refers to is kept.
+    """
+    with atomic():
+        projects = lock_rows(Project.objects.filter(state__in=INITIALIZED_STATES).only("id"))
+        found = list(inconsistencies(include_unexpected=include_unexpected))
+        sync_holdings(project_ids=[project.pk for project in projects])
+        for item in found:
+            if item.expected is None:
+                Holding.objects.filter(
+                    holder=item.holder, source=item.source, resource=item.resource, provisions__isnull=True
+                ).delete()
+        audit.record(credentials, "quota.repair", "holdings", repaired=len(found))
