@@ -17,12 +17,14 @@ from astakos.logic.resources import ResourceDefinition
 from astakos.logic.services import ServiceDefinition
 from astakos.logic.tokens import user_token
 from astakos.logic.users import UserCatalog
+from astakos.services import SERVICES as OWN_SERVICES
 from synnefo.api import request_token
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic
 from synnefo.errors import Unauthorized
 
 __all__ = [
+    "OWN_SERVICES",
     "CreatedUser",
     "Failure",
     "Identity",

@@ -125,15 +125,23 @@ def inconsistencies(*, include_unexpected: bool = False) -> Iterator[Inconsisten
         yield Inconsistency(holder, source, resource, limit, None)
 
 
-def repair(credentials: Credentials, *, include_unexpected: bool = False) -> None:
-    """Make every limit what projects imply; with *include_unexpected* drop holdings that none implies.
+def repair(credentials: Credentials, *, include_unexpected: bool = False, holder: str | None = None) -> None:
+    """Make limits what projects imply; with *include_unexpected* drop holdings that none implies.
 
-    A holding that a pending commission refers to is kept.
+    *holder* restricts this to the projects one user or project is concerned with. A holding that a pending
+    commission refers to is kept.
     """
     with atomic():
-        projects = lock_rows(Project.objects.filter(state__in=INITIALIZED_STATES).only("id"))
-        found = list(inconsistencies(include_unexpected=include_unexpected))
-        sync_holdings(project_ids=[project.pk for project in projects])
+        projects = lock_rows(Project.objects.filter(state__in=INITIALIZED_STATES).only("id", "uuid"))
+        found = [
+            item
+            for item in inconsistencies(include_unexpected=include_unexpected)
+            if holder in (None, item.holder)
+        ]
+        concerned = {item.source or item.holder for item in found}
+        sync_holdings(
+            project_ids=[project.pk for project in projects if project_holder(project.uuid) in concerned]
+        )
         for item in found:
             if item.expected is None:
                 Holding.objects.filter(

@@ -29,14 +29,13 @@ class Command(SynnefoCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         unexpected = options["include_unexpected_holdings"]
         found = list(limits.inconsistencies(include_unexpected=unexpected))
-        if options["user"]:
-            holder = limits.user_holder(users.find(options["user"]).uuid)
-            found = [item for item in found if item.holder == holder]
+        holder = limits.user_holder(users.find(options["user"]).uuid) if options["user"] else None
+        found = [item for item in found if holder in (None, item.holder)]
         if not found:
             self.say("Everything in sync.")
             return
         rows = [(item.holder, item.source, item.resource, item.expected, item.actual) for item in found]
         self.print_tables({"Inconsistencies": (_COLUMNS, rows)})
         if options["fix"]:
-            limits.repair(Credentials.administrator(), include_unexpected=unexpected)
+            limits.repair(Credentials.administrator(), include_unexpected=unexpected, holder=holder)
             self.say("Repaired.")
