@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from astakos.logic import accounts, authentication, commissions, components, projects, quotas, users
 from astakos.logic.authentication import Identity, ServiceIdentity
 from astakos.logic.commissions import Failure, Resolution
-from astakos.logic.commissions import ProvisionRequest as Provision
+from astakos.logic.ledger import ProvisionRequest as Provision
 from astakos.logic.limits import project_holder, user_holder
 from astakos.logic.quotas import ProjectQuota, UserQuota
 from astakos.logic.resources import ResourceDefinition
