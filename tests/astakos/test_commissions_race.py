@@ -12,8 +12,8 @@ from django.db import connection
 from astakos import public
 from astakos.models import Commission, Holding, Provision
 from astakos.public import Provision as Charge
-from synnefo.db.locks import atomic
-from synnefo.errors import OverLimit
+from synnefo.db.locks import atomic, lock_rows
+from synnefo.errors import OverLimit, ServiceUnavailable
 from tests.markers import needs_postgres
 
 pytestmark = [needs_postgres, pytest.mark.django_db(transaction=True)]
@@ -101,6 +101,57 @@ def test_one_commission_is_resolved_once_only():
     row = Holding.objects.get()
     assert (row.usage_min, row.usage_max) in {(3, 3), (0, 0)}
     assert not Provision.objects.exists()
+
+
+def test_a_holding_locked_for_too_long_is_unavailable(settings):
+    settings.DATABASE_LOCK_TIMEOUT, settings.DATABASE_LOCK_RETRIES = 100, 1
+    holding("project:p", None, "vm", 5)
+    locked, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with atomic():
+            lock_rows(Holding.objects.all())
+            locked.set()
+            done.wait(30)
+
+    def want() -> int:
+        locked.wait(30)
+        try:
+            charge = [Charge("project:p", None, "vm", 1)]
+            return public.issue_commission(clientkey="k", name="", provisions=charge)
+        finally:
+            done.set()
+
+    _, outcome = in_threads([hold, want])
+    assert isinstance(outcome, ServiceUnavailable)
+    assert Holding.objects.get().usage_max == 0
+
+
+def test_users_accepted_while_a_resource_is_registered_get_it():
+    from tests.astakos.conftest import BASE_URL, UI_URL
+
+    def register(number: int) -> str:
+        services = [
+            public.ServiceDefinition(
+                name=f"s{number}",
+                type="t",
+                endpoints=[{"versionId": ""}],
+                resources=[public.ResourceDefinition(f"c.r{number}")],
+            )
+        ]
+        return public.register_component(name="c", base_url=BASE_URL, ui_url=UI_URL, services=services)
+
+    def accept(number: int) -> str:
+        return public.create_user(
+            email=f"u{number}@lab.example", password="x", first_name="A", last_name="B"
+        ).uuid
+
+    register(0)
+    jobs = [lambda n=n: register(n) for n in range(1, 5)] + [lambda n=n: accept(n) for n in range(4)]
+    outcomes = in_threads(jobs)
+    assert all(isinstance(outcome, str) for outcome in outcomes)
+    holdings = Holding.objects.filter(source__isnull=True).values_list("holder", "resource")
+    assert len(holdings) == 4 * 5
 
 
 def test_rolled_back_caller_leaves_nothing():
