@@ -39,7 +39,7 @@ def test_quotas_by_project_and_visible_resource(person):
 
 
 def test_quotas_take_a_fixed_number_of_queries(person, django_assert_max_num_queries):
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(2):
         assert person.api.get(f"{V1}/quotas").status_code == 200
 
 
