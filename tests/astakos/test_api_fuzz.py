@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from astakos.api import identity
 from astakos.urls import account_api, ui_api
-from tests.astakos.conftest import Api
+from tests.astakos.conftest import Api, Person
 
 VOCABULARY = [
     "auth", "token", "id", "passwordCredentials", "username", "userId", "password", "tenantName", "tenantId",
@@ -85,24 +86,37 @@ ROUTES = [
 ]
 
 
-def test_every_route_is_fuzzed():
+def test_every_route_is_fuzzed() -> None:
     """A new route must be added to the table above."""
     served = sum(len(methods) for api in (account_api, identity.api, ui_api) for _, methods, _ in api.routes)
     assert served == len(ROUTES)
 
 
+@pytest.mark.db
 @pytest.mark.django_db
 @pytest.mark.parametrize(("root", "path", "method"), ROUTES)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=bodies, query=queries, content_type=content_types)
-def test_no_input_breaks_a_route(service, user, anonymous, root, path, method, body, query, content_type):
+def test_no_input_breaks_a_route(
+    service: Api,
+    user: Person,
+    anonymous: Api,
+    root: str,
+    path: str,
+    method: str,
+    body: Any,
+    query: dict[str, str],
+    content_type: str,
+) -> None:
     for api in (service, user.api, anonymous):
         assert_orderly(api, f"{root}/{path}", method, body, query, content_type)
 
 
-def assert_orderly(api: Api, path: str, method: str, body: bytes, query: dict, content_type: str) -> None:
-    extra = {"QUERY_STRING": "&".join(f"{key}={quote(value)}" for key, value in query.items())}
-    response = api.call(method, path, body, content_type=content_type, **extra)
+def assert_orderly(
+    api: Api, path: str, method: str, body: bytes, query: dict[str, str], content_type: str
+) -> None:
+    query_string = "&".join(f"{key}={quote(value)}" for key, value in query.items())
+    response = api.call(method, path, body, content_type=content_type, QUERY_STRING=query_string)
     assert response.status_code < 500, response.content
     if response.status_code >= 400 and response.content and "json" in response["Content-Type"]:
         ((_, fault),) = response.json().items()
