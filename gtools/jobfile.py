@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gtools.luxi import InstanceState
 from synnefo.messages import (
     FINAL_STATUSES,
     JOB_STATUSES,
@@ -20,8 +21,6 @@ from synnefo.messages import (
     OpStatus,
     event_time_now,
 )
-
-from gtools.luxi import InstanceState
 
 JOB_NAME = re.compile(r"job-([0-9]{1,18})")
 MAX_JOB_BYTES = 64 * 1024 * 1024

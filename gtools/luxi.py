@@ -1,4 +1,4 @@
-"""Queries to Ganeti's query daemon over its socket, without Ganeti's modules (ganeti-backend contract 6.4)."""
+"""Queries to Ganeti's query daemon over its socket (ganeti-backend contract 6.4)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ FIELDS = (
 
 
 class LuxiError(Exception):
-    """The daemon did not answer, or answered with an error."""
+    """The daemon did not answer (``temporary``), or answered with an error."""
+
+    def __init__(self, text: str, *, temporary: bool = True) -> None:
+        super().__init__(text)
+        self.temporary = temporary
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,10 @@ class LuxiClient:
         """Return NICs, disks and boot parameters of an instance; raise `LuxiError`."""
         rows = self.call("QueryInstances", [[name], list(FIELDS), False])
         if not isinstance(rows, list) or not rows:
-            raise LuxiError(f"no such instance: {name}")
+            raise LuxiError(f"no such instance: {name}", temporary=False)
         row = rows[0]
         if not isinstance(row, list) or len(row) != len(FIELDS):
-            raise LuxiError("unexpected answer to QueryInstances")
+            raise LuxiError("unexpected answer to QueryInstances", temporary=False)
         return _state(dict(zip(FIELDS, row, strict=True)))
 
     def call(self, method: str, arguments: Sequence[Any]) -> Any:
@@ -77,7 +81,7 @@ class LuxiClient:
             raise LuxiError(f"{self._path}: not JSON: {error}") from error
         if not isinstance(answer, dict) or not answer.get("success"):
             result = answer.get("result") if isinstance(answer, dict) else answer
-            raise LuxiError(f"{method}: {result!r:.300}")
+            raise LuxiError(f"{method}: {result!r:.300}", temporary=False)
         return answer.get("result")
 
     def _exchange(self, question: bytes) -> bytes:

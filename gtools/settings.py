@@ -1,12 +1,12 @@
 """The few settings that programs on Ganeti nodes read, without Django (ganeti-backend contract 13).
 
 Values come from the ``*.conf`` files of a directory (Python syntax, in sorted order), then from environment
-variables ``SNF_<NAME>``.
+variables ``SNF_<NAME>``, or ``SNF_<NAME>_FILE`` naming a file with the value: the services' own rule.
 """
 
 from __future__ import annotations
 
-import json
+import ast
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def load(directory: str | None = None, environment: Mapping[str, str] | None = N
     values = dict(DEFAULTS)
     values.update(_read_files(folder))
     for name, default in DEFAULTS.items():
-        text = variables.get(f"SNF_{name}")
+        text = _variable(name, variables)
         if text is not None:
             values[name] = _parse_variable(name, text, default)
         _check(name, values[name], default)
@@ -65,21 +65,30 @@ def _read_files(folder: Path) -> dict[str, Any]:
     namespace: dict[str, Any] = {}
     for path in sorted(folder.glob("*.conf")):
         try:
-            exec(compile(path.read_bytes(), str(path), "exec"), namespace)
-        except Exception as error:  # the file may raise anything: the administrator must learn which file it was
+            exec(compile(path.read_bytes(), str(path), "exec"), namespace)  # noqa: S102  (the administrator's own file)
+        except Exception as error:
             raise SettingsError(f"{path}: {type(error).__name__}: {error}") from error
     return {name: value for name, value in namespace.items() if name in DEFAULTS}
 
 
+def _variable(name: str, variables: Mapping[str, str]) -> str | None:
+    path = variables.get(f"SNF_{name}_FILE")
+    if path is None:
+        return variables.get(f"SNF_{name}")
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise SettingsError(f"SNF_{name}_FILE: {error}") from error
+
+
 def _parse_variable(name: str, text: str, default: object) -> Any:
+    """Texts are taken as they are; a list is written as a Python literal."""
     if isinstance(default, str):
         return text
-    if not text.lstrip().startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise SettingsError(f"SNF_{name}: not a JSON list: {error}") from error
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError) as error:
+        raise SettingsError(f"SNF_{name} is not a Python literal of type list") from error
 
 
 def _check(name: str, value: object, default: object) -> None:
