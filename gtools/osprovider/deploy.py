@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -149,17 +148,31 @@ def _checked(pieces: Iterator[tuple[int, bytes]], declared: str) -> Iterator[tup
 
 def _convert(image: str, disk: str, progress: Callable[[float], None]) -> None:
     """Unpack a checked qcow2 file; qemu-img gets limited memory and time, and never guesses the format."""
-    program = tools.find("qemu-img")
-    if program is None:
-        raise DeployError("the node lacks qemu-img, which qcow2 images need")
-    command = [program, "convert", "-p", "-n", "-f", "qcow2", "-O", "raw", "-S", "64k", image, disk]
+    program, prlimit = tools.find("qemu-img"), tools.find("prlimit")
+    if program is None or prlimit is None:
+        raise DeployError("the node lacks qemu-img or prlimit, which qcow2 images need")
+    limits = [f"--as={CONVERT_MEMORY_BYTES}", f"--cpu={CONVERT_SECONDS}"]
+    command = [
+        *(prlimit, *limits),
+        program,
+        "convert",
+        "-p",
+        "-n",
+        "-f",
+        "qcow2",
+        "-O",
+        "raw",
+        "-S",
+        "64k",
+        image,
+        disk,
+    ]
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=complaints,
-            preexec_fn=_limit_resources,
             env={"PATH": tools.TOOL_PATH, "LC_ALL": "C"},
         )
         assert process.stdout is not None
@@ -170,8 +183,3 @@ def _convert(image: str, disk: str, progress: Callable[[float], None]) -> None:
         if process.wait() != 0:
             complaints.seek(0)
             raise DeployError(f"qemu-img failed: {complaints.read(400).decode(errors='replace').strip()}")
-
-
-def _limit_resources() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (CONVERT_MEMORY_BYTES, CONVERT_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CONVERT_SECONDS, CONVERT_SECONDS))
