@@ -2,7 +2,7 @@
 
 Every process opens the file itself; there is no server. A message handed out belongs to its client until it
 is acknowledged; clients of processes that died, or that were silent for `LEASE_SECONDS`, lose what they hold.
-All processes must see each other's process ids, that is, run on one machine.
+A dead process is noticed at once by those that share its process ids, by others when its lease ends.
 """
 
 from __future__ import annotations
