@@ -258,6 +258,11 @@ class GanetiCluster(Namespaces):
         command = ["busybox", "ping", "-c", "1", "-W", "2", address]
         return self.run(command, check=False).returncode == 0
 
+    def guest_shell(self, address: str, command: str, *, password: str) -> str:
+        """Run a command as root inside a guest over SSH; LabError when that fails."""
+        client = ["dbclient", "-y", "-y", "-T", f"root@{address}", command]
+        return self.run(client, environment={"DROPBEAR_PASSWORD": password, "HOME": "/run"}, timeout=60).stdout
+
     def _stop(self) -> None:
         super()._stop()
         detach_loop_devices(self.directory)

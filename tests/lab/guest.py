@@ -101,7 +101,7 @@ _FILES = {
             head -c 24 /dev/input/${device##*/} > /dev/null && exec poweroff
         done
         """,
-    "usr/share/udhcpc/default.script": """\
+    "etc/udhcpc/default.script": """\
         #!/bin/sh
         [ "$1" = bound ] || [ "$1" = renew ] || exit 0
         ip address flush dev $interface
@@ -196,7 +196,7 @@ def _root_tree(packages: Path, work: Path) -> Path:
     tree = work / "root"
     directories = (
         "bin sbin usr/bin usr/sbin lib lib64 etc/init.d etc/dropbear dev proc sys run tmp root home/user "
-        "boot mnt var/run var/log usr/share/udhcpc"
+        "boot mnt var/run var/log etc/network/if-pre-up.d etc/network/if-up.d"
     )
     for name in directories.split():
         (tree / name).mkdir(parents=True, exist_ok=True)
