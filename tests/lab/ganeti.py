@@ -231,8 +231,7 @@ class GanetiCluster(Namespaces):
     def install_stub_os(self, name: str = "snf-image") -> None:
         """The OS definition of fast tests: writes nothing to the disk, reports progress, and succeeds.
 
-        Its messages go to the command in ``/etc/default/snf-image-stub`` (variable PROGRESS_MONITOR), when
-        :meth:`set_progress_monitor` was called.
+        Its messages go to the program of :meth:`set_progress_monitor`, if there is one.
         """
         self.install_os(name, _STUB_OS)
 
@@ -242,6 +241,10 @@ class GanetiCluster(Namespaces):
         path = self.directory / "etc-ganeti" / "progress-monitor"
         path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         path.chmod(0o755)
+
+    def fail_next_create(self) -> None:
+        """Let the stub OS definition fail once."""
+        (self.directory / "srv" / "ganeti" / "fail-next-create").touch()
 
     # -- guests --------------------------------------------------------------------------------------
 
@@ -261,7 +264,9 @@ class GanetiCluster(Namespaces):
     def guest_shell(self, address: str, command: str, *, password: str) -> str:
         """Run a command as root inside a guest over SSH; LabError when that fails."""
         client = ["dbclient", "-y", "-y", "-T", f"root@{address}", command]
-        return self.run(client, environment={"DROPBEAR_PASSWORD": password, "HOME": "/run"}, timeout=60).stdout
+        return self.run(
+            client, environment={"DROPBEAR_PASSWORD": password, "HOME": "/run"}, timeout=60
+        ).stdout
 
     def _stop(self) -> None:
         super()._stop()

@@ -113,7 +113,9 @@ _FILES = {
 
 def _packages() -> Path:
     root = cache_directory() / "guest-packages" / "root"
-    if not (root / "usr" / "bin" / "grub-mkimage").exists() or not list(root.glob("boot/vmlinuz-*-cloud-amd64")):
+    if not (root / "usr" / "bin" / "grub-mkimage").exists() or not list(
+        root.glob("boot/vmlinuz-*-cloud-amd64")
+    ):
         raise Unavailable("the test guest's kernel and boot loader are not downloaded")
     return root
 
