@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from tests.conftest import started
 from tests.lab.ganeti import GanetiCluster
 from tests.lab.guest import PASSWORD, boot_command, guest_image
-from tests.lab.instance import LabError, Unavailable, wait_until
+from tests.lab.instance import LabError, Unavailable, reap_stale, registry_directory, wait_until
 from tests.lab.kamaki import Kamaki
 from tests.lab.namespaces import Namespaces
 from tests.lab.packages import why_missing
@@ -106,6 +107,22 @@ def test_everything_inside_ends_with_the_namespaces() -> None:
     running = subprocess.run(["ps", "-e", "-o", "args"], check=True, capture_output=True, text=True).stdout
     assert not re.search(r"^sleep 1000\.25$", running, re.MULTILINE)
     assert not any(link.exists() for link in links)
+
+
+def test_a_crashed_run_leaves_no_namespaces_and_no_links() -> None:
+    program = (
+        "import os\nfrom tests.lab.namespaces import Namespaces\n"
+        "node = Namespaces(hostname='node.lab.test').start()\nnode.spawn(['sleep', '1000.5'], log='sleep.log')\n"
+        "print(node.name, *node.links, flush=True)\nos.kill(os.getpid(), 9)\n"
+    )
+    started(lambda: Namespaces(hostname="probe.lab.test")).stop()
+    crashed = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    name, link = crashed.stdout.split()
+    reap_stale()
+    running = subprocess.run(["ps", "-e", "-o", "args"], check=True, capture_output=True, text=True).stdout
+    assert not re.search(r"^sleep 1000\.5$", running, re.MULTILINE)
+    assert not (Path("/sys/class/net") / link).exists()
+    assert not (registry_directory() / name).exists()
 
 
 def test_two_nodes_side_by_side_have_different_networks() -> None:
