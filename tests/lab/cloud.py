@@ -148,31 +148,28 @@ class Cloud(Instance):
     def start_process(self, name: str) -> None:
         """Start ``web``, ``dispatcher`` or ``eventd`` and wait until it works."""
         log = f"{name}.log"
-        if name == "eventd":
-            command = [sys.executable, "-m", "gtools.eventd", "--spool-dir", "/var/lib/ganeti/eventd-spool"]
-            command += ["--pid-file", "/run/snf-ganeti-eventd.pid"]
-            inside = self.cluster.inside(["setpriv", "--pdeathsig", "TERM", *command])
-            child = self.spawn_process(
-                inside, log=log, environment=self.environment, working_directory=PROJECT
-            )
-            ready: Callable[[], bool] = lambda: "connected to the broker" in self.log_tail(log)  # noqa: E731
-        else:
-            command = {
-                "web": [
-                    "gunicorn",
-                    "-c",
-                    str(PROJECT / "conf" / "gunicorn.conf.py"),
-                    "synnefo.wsgi:application",
-                ],
-                "dispatcher": ["cyclades.dispatcher.main", "-d", "--pid-file", str(self.directory / "pid")],
-            }[name]
-            wrapped = self.cluster.with_names([sys.executable, "-m", *command])
-            child = self.spawn_process(
-                wrapped, log=log, environment=self.environment, working_directory=PROJECT
-            )
-            ready = self._web_answers if name == "web" else self._dispatcher_consumes
+        wrap = self.cluster.inside if name == "eventd" else self.cluster.with_names
+        child = self.spawn_process(
+            wrap(["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", *self._arguments(name)]),
+            log=log,
+            environment=self.environment,
+            working_directory=PROJECT,
+        )
+        ready: Callable[[], bool] = {
+            "web": self._web_answers,
+            "dispatcher": self._dispatcher_consumes,
+            "eventd": lambda: "connected to the broker" in self.log_tail(log),
+        }[name]
         self._running[name] = child
         self.wait_for(ready, child=child, log=log, timeout=60)
+
+    def _arguments(self, name: str) -> list[str]:
+        if name == "web":
+            return ["gunicorn", "-c", str(PROJECT / "conf" / "gunicorn.conf.py"), "synnefo.wsgi:application"]
+        if name == "dispatcher":
+            return ["cyclades.dispatcher.main", "-d", "--pid-file", str(self.directory / "dispatcher.pid")]
+        spool = ["--spool-dir", "/var/lib/ganeti/eventd-spool"]
+        return ["gtools.eventd", *spool, "--pid-file", "/run/snf-ganeti-eventd.pid"]
 
     def _web_answers(self) -> bool:
         try:
@@ -245,7 +242,7 @@ def describe(cloud: Cloud) -> Mapping[str, str]:
         "PostgreSQL": cloud.database.url(),
         "RabbitMQ": cloud.broker.url,
         "memcached": cloud.cache.address,
-        "Ganeti RAPI": f"{cloud.cluster.rapi_url} (user {cloud.cluster.user}, password {cloud.cluster.password})",
+        "Ganeti RAPI": f"{cloud.cluster.rapi_url}, user {cloud.cluster.user}, {cloud.cluster.password}",
         "Ganeti shell": " ".join(cloud.cluster.inside(["bash"])),
         "Settings": str(cloud.settings_directory),
         "Logs": str(cloud.directory),

@@ -112,7 +112,8 @@ def test_everything_inside_ends_with_the_namespaces() -> None:
 def test_a_crashed_run_leaves_no_namespaces_and_no_links() -> None:
     program = (
         "import os\nfrom tests.lab.namespaces import Namespaces\n"
-        "node = Namespaces(hostname='node.lab.test').start()\nnode.spawn(['sleep', '1000.5'], log='sleep.log')\n"
+        "node = Namespaces(hostname='node.lab.test').start()\n"
+        "node.spawn(['sleep', '1000.5'], log='sleep.log')\n"
         "print(node.name, *node.links, flush=True)\nos.kill(os.getpid(), 9)\n"
     )
     started(lambda: Namespaces(hostname="probe.lab.test")).stop()
