@@ -206,6 +206,11 @@ class Cloud(Instance):
             raise LabError(f"{command} {' '.join(arguments)}: {result.stdout}{result.stderr}")
         return result.stdout
 
+    def limit_servers(self, most: int | None) -> None:
+        """Set how many servers the demo user may have; None is the default of this cloud."""
+        capacity = "default" if most is None else str(most)
+        self.manage("user-modify", self.credentials["user_uuid"], "--base-quota", "cyclades.vm", capacity)
+
     def run_module(self, module: str, *arguments: str) -> str:
         """Run a module of the project as a program with this cloud's settings."""
         words = self.cluster.with_names([sys.executable, "-m", module, *arguments])
