@@ -142,6 +142,12 @@ class Cloud(Instance):
         monitor.write_text(f'#!/bin/sh\n{exports}exec {sys.executable} -m gtools.progress_monitor "$@"\n')
         monitor.chmod(0o755)
         self.cluster.set_progress_monitor([monitor])
+        if self.hypervisor == "kvm":
+            settings = {
+                "PROGRESS_MONITOR": self.cluster.progress_monitor,
+                "PITHOS_BLOCK_PATH": self.directory / "blocks",
+            }
+            self.cluster.install_os_provider(PROJECT, settings)
 
     # -- the project's processes -------------------------------------------------------------------
 

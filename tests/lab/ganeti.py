@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,8 @@ class GanetiCluster(Namespaces):
         allocators = self.bind("/usr/lib/ganeti/iallocators")
         (allocators / "hail").write_text(_HAIL)
         (allocators / "hail").chmod(0o755)
-        self.bind_file("/etc/default/ganeti", 'RAPI_ARGS="-b 0.0.0.0 --require-authentication"\n')
+        defaults = self.bind("/etc/default", copy=True)
+        (defaults / "ganeti").write_text('RAPI_ARGS="-b 0.0.0.0 --require-authentication"\n')
 
     def _initialise(self) -> None:
         self.run(["/usr/lib/ganeti/ensure-dirs", "--full-run"])
@@ -228,12 +230,32 @@ class GanetiCluster(Namespaces):
         if not (target / "variants.list").exists():
             (target / "variants.list").write_text("default\n")
 
+    def install_os_provider(self, python_path: Path, settings: Mapping[str, str | Path]) -> None:
+        """Install the project's own OS definition ``snf-image`` in place of the stub.
+
+        ``settings`` are what an administrator writes to ``/etc/default/snf-image``. The scripts run with this
+        interpreter and the project's tree at ``python_path``.
+        """
+        target = self.directory / "srv" / "ganeti" / "os" / "snf-image"
+        if target.exists():
+            shutil.rmtree(target)
+        options = ["--python", sys.executable, "--python-path", python_path]
+        program = ["env", f"PYTHONPATH={python_path}", sys.executable, "-m", "gtools.osprovider"]
+        self.run([*program, "install", "/srv/ganeti/os/snf-image", *options])
+        lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items()]
+        (self.directory / "etc-default" / "snf-image").write_text("".join(lines))
+
     def install_stub_os(self, name: str = "snf-image") -> None:
         """The OS definition of fast tests: writes nothing to the disk, reports progress, and succeeds.
 
         Its messages go to the program of :meth:`set_progress_monitor`, if there is one.
         """
         self.install_os(name, _STUB_OS)
+
+    @property
+    def progress_monitor(self) -> Path:
+        """The program of :meth:`set_progress_monitor`, as the node sees it."""
+        return Path("/etc/ganeti/progress-monitor")
 
     def set_progress_monitor(self, command: Sequence[str | Path]) -> None:
         """The program that OS definitions feed their messages to; the instance's name is appended."""
