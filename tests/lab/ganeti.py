@@ -239,7 +239,7 @@ class GanetiCluster(Namespaces):
         target = self.directory / "srv" / "ganeti" / "os" / "snf-image"
         if target.exists():
             shutil.rmtree(target)
-        options = ["--python", sys.executable, "--python-path", python_path]
+        options = ["--python", sys.executable, "--python-path", str(python_path)]
         program = ["env", f"PYTHONPATH={python_path}", sys.executable, "-m", "gtools.osprovider"]
         self.run([*program, "install", "/srv/ganeti/os/snf-image", *options])
         lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items()]
