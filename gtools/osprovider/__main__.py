@@ -46,6 +46,10 @@ def create(environment: Mapping[str, str]) -> None:
         text = f"{error.strerror or error}: {error.filename or ''}"
         progress.error(text)
         raise DeployError(text) from error
+    except Exception as error:
+        # The server's owner must learn of the failure even when it is our own mistake.
+        progress.error(f"the image provider failed: {type(error).__name__}")
+        raise
     finally:
         progress.close()
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import secrets
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -296,6 +297,26 @@ def test_several_processes_share_the_broker(broker_url: str, client: Client, nam
     for start in (0, 100, 200):
         own = [number for number in told if start <= number < start + 100]
         assert own == sorted(own)
+
+
+def test_threads_share_a_client(client: Client, name: str) -> None:
+    client.consume([name], prefetch=20)
+    threads = [
+        threading.Thread(target=lambda: [client.publish(name, "a.b", b"x") for _ in range(50)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    count = 0
+    end = time.monotonic() + 30
+    while count < 200 and time.monotonic() < end:
+        delivery = client.next_delivery(1)
+        if delivery is not None:
+            count += 1
+            client.ack(delivery)
+    for thread in threads:
+        thread.join(10)
+    assert count == 200
 
 
 def test_forked_child_gets_a_connection_of_its_own(client: Client, name: str) -> None:
