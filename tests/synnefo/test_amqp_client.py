@@ -79,6 +79,13 @@ def test_message_arrives_whole(client: Client, name: str) -> None:
     assert delivery.redelivered is False
 
 
+def test_large_message_arrives(client: Client, name: str) -> None:
+    body = os.urandom(3_000_000)
+    client.publish(name, "a.b", body)
+    delivery = client.get(name)
+    assert delivery is not None and delivery.body == body
+
+
 @pytest.mark.parametrize(
     ("pattern", "key", "routed"),
     [
