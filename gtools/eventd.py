@@ -347,6 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if options.debug else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    logging.getLogger("watchdog").setLevel(logging.WARNING)
     try:
         configured = settings.load(options.config)
         daemon = EventDaemon(
