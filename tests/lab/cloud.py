@@ -120,7 +120,8 @@ class Cloud(Instance):
             "PITHOS_BASE_URL": f"{self.base_url}/pithos",
             "CYCLADES_BASE_URL": f"{self.base_url}/cyclades",
             "PITHOS_BACKEND_BLOCK_PATH": str(self.directory / "blocks"),
-            "CYCLADES_DEFAULT_SERVER_NETWORKS": ["SNF:ANY_PUBLIC"],
+            # Every server gets an address; the default networks would need a floating IP of the user.
+            "CYCLADES_FORCED_SERVER_NETWORKS": ["SNF:ANY_PUBLIC_IPV4"],
             "EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
             # Ganeti signs its own certificate; the path to it is a private wire.
             "RAPI_TLS_VERIFY": False,
