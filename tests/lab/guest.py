@@ -36,7 +36,7 @@ _GRUB_CONFIGURATION = """\
 insmod part_msdos
 insmod ext2
 set root=(hd0,msdos1)
-linux /boot/vmlinuz root=/dev/vda1 console=tty0 console=ttyS0 quiet nokaslr panic=5 net.ifnames=0 mitigations=off
+linux /boot/vmlinuz root=/dev/vda1 console=tty0 console=ttyS0 quiet nokaslr net.ifnames=0 mitigations=off
 initrd /boot/initrd
 boot
 """
