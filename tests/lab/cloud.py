@@ -120,7 +120,8 @@ class Cloud(Instance):
             "PITHOS_BASE_URL": f"{self.base_url}/pithos",
             "CYCLADES_BASE_URL": f"{self.base_url}/cyclades",
             "PITHOS_BACKEND_BLOCK_PATH": str(self.directory / "blocks"),
-            "CYCLADES_DEFAULT_SERVER_NETWORKS": ["SNF:ANY_PUBLIC"],
+            # Every server gets an address; the default networks would need a floating IP of the user.
+            "CYCLADES_FORCED_SERVER_NETWORKS": ["SNF:ANY_PUBLIC_IPV4"],
             "EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
             # Ganeti signs its own certificate; the path to it is a private wire.
             "RAPI_TLS_VERIFY": False,
@@ -130,7 +131,16 @@ class Cloud(Instance):
         (self.settings_directory / "10-lab.conf").write_text("".join(lines))
 
     def _seed(self) -> None:
-        raise NotImplementedError
+        printed = self.run_module("tests.lab.seed").strip().splitlines()[-1]
+        auth_url = f"{self.base_url}/astakos/identity/v2.0"
+        self.credentials = {**json.loads(printed), "auth_url": auth_url}
+        cluster = self.cluster
+        account = ["--user", cluster.user, "--pass", cluster.password, "--port", str(cluster.port)]
+        name = ["--clustername", cluster.cluster_name, "--hypervisor", self.hypervisor]
+        self.manage("backend-add", *name, *account)
+        self.manage("backend-modify", "1", "--drained", "False")
+        subnet = ["--subnet", GUEST_SUBNET, "--gateway", GUEST_GATEWAY, "--dhcp", "True"]
+        self.manage("network-create", "--flavor", "CUSTOM", "--name", "public", "--public", *subnet)
 
     def _prepare_node(self) -> None:
         """What an administrator sets up on a Ganeti node: guests' network, OS definition, monitor."""
