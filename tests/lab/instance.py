@@ -108,6 +108,29 @@ def port_answers(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
+def run_tool(
+    command: Sequence[str | Path], *, directory: Path, environment: Mapping[str, str], user: str | None
+) -> str:
+    """Run a component's command line tool as ``user`` (when we are root); LabError when it fails."""
+    options: dict[str, Any] = {}
+    if user is not None and os.getuid() == 0:
+        options = {"user": user, "group": user, "extra_groups": []}
+    result = subprocess.run(
+        [str(word) for word in command],
+        cwd=directory,
+        env=dict(environment),
+        check=False,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **options,
+    )
+    if result.returncode != 0:
+        raise LabError(f"{' '.join(str(word) for word in command)} failed: {result.stdout}")
+    return str(result.stdout)
+
+
 def _die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -143,7 +166,9 @@ class Instance:
     # -- life cycle ------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Start the component and wait until it serves."""
+        """Start the component and wait until it serves; a second call changes nothing."""
+        if self._open:
+            return self
         reap_stale()
         self.directory.mkdir(mode=0o755)
         self._open = True

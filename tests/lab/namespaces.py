@@ -29,12 +29,15 @@ from tests.lab.instance import (
 )
 
 _INIT = Path(__file__).with_name("namespace_init.py")
+_KINDS = ("--net", "--mount", "--uts", "--ipc", "--pid")
+_UNSHARE = ["unshare", *_KINDS, "--fork", "--kill-child=SIGKILL", "--mount-proc", "--propagation", "private"]
 _NEEDED = ("unshare", "nsenter", "ip", "socat")
 
 
 def free_subnet() -> ipaddress.IPv4Network:
     """A 10.x.y.0/24 that no interface or route of this machine touches."""
-    listing = subprocess.run(["ip", "-j", "-4", "route", "show", "table", "all"], check=True, capture_output=True)
+    command = ["ip", "-j", "-4", "route", "show", "table", "all"]
+    listing = subprocess.run(command, check=True, capture_output=True)
     taken = []
     for route in json.loads(listing.stdout or b"[]"):
         with contextlib.suppress(ValueError):
@@ -88,10 +91,7 @@ class Namespaces(Instance):
 
     def _hold_namespaces(self) -> None:
         self._keeper = self.spawn_process(
-            [
-                "unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL",
-                "--mount-proc", "--propagation", "private", "--", sys.executable, "-I", "-S", _INIT,
-            ],  # fmt: skip
+            [*_UNSHARE, "--", sys.executable, "-I", "-S", _INIT],
             log="namespaces.log",
         )
         keeper = self._keeper
@@ -136,10 +136,8 @@ class Namespaces(Instance):
         """The command line that runs ``command`` inside, with the caller's environment and uid."""
         if not self._init_pid:
             raise LabError(f"{self.name} does not run")
-        return [
-            "nsenter", "--target", str(self._init_pid), "--net", "--mount", "--uts", "--ipc", "--pid", "--",
-            *[str(word) for word in command],
-        ]  # fmt: skip
+        enter = ["nsenter", "--target", str(self._init_pid), *_KINDS, "--"]
+        return enter + [str(word) for word in command]
 
     def run(
         self,
@@ -156,8 +154,7 @@ class Namespaces(Instance):
             check=False,
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=timeout,
             env={**os.environ, **(environment or {})},
@@ -216,17 +213,12 @@ class Namespaces(Instance):
             return
         self._exposed.add(port)
         path = self.directory / f"p{port}.sock"
-        outer = self.spawn_process(
-            ["socat", f"UNIX-LISTEN:{path},fork,backlog=128", f"TCP:127.0.0.1:{port}"], log=f"expose-{port}.log"
-        )
-        self.wait_for(path.exists, child=outer, log=f"expose-{port}.log", timeout=10)
-        self.spawn(
-            [
-                "socat", f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=128",
-                f"UNIX-CONNECT:{path}",
-            ],  # fmt: skip
-            log=f"expose-{port}.log",
-        )
+        log = f"expose-{port}.log"
+        listen = f"UNIX-LISTEN:{path},fork,backlog=128"
+        outer = self.spawn_process(["socat", listen, f"TCP:127.0.0.1:{port}"], log=log)
+        self.wait_for(path.exists, child=outer, log=log, timeout=10)
+        listen = f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=128"
+        self.spawn(["socat", listen, f"UNIX-CONNECT:{path}"], log=log)
         listening = f":{port:04X} "
         table = Path(f"/proc/{self._init_pid}/net/tcp")
         wait_until(lambda: listening in table.read_text(), timeout=10, what=f"port {port} inside")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.lab.instance import Instance, Unavailable, free_ports
+from tests.lab.instance import Instance, Unavailable, free_ports, run_tool
 
 #: Durability is worth nothing in a cluster that is thrown away: these settings save most of the time.
 _SETTINGS = {
@@ -61,49 +61,38 @@ class PostgreSQL(Instance):
         password_file = self.directory / "password"
         password_file.write_text(self.password)
         password_file.chmod(0o644)
-        self._run_tool(
-            "initdb", "-D", self.directory / "data", "-U", self.user, "--pwfile", password_file,
-            "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
-        )  # fmt: skip
+        options = ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+        data = ["-D", str(self.directory / "data"), "-U", self.user, "--pwfile", str(password_file)]
+        self._run_tool("initdb", *data, *options)
         self._launch()
         self.create_database("synnefo")
 
     def _run_tool(self, tool: str, *arguments: str | Path) -> str:
-        identity = {"user": self.system_user, "group": self.system_user, "extra_groups": []}
-        result = subprocess.run(
+        return run_tool(
             [self.binaries / tool, *arguments],
-            cwd=self.directory,
-            env={**os.environ, "PGPASSWORD": self.password},
-            check=False,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            **(identity if self.system_user is not None else {}),  # type: ignore[call-overload]
+            directory=self.directory,
+            environment={**os.environ, "PGPASSWORD": self.password},
+            user=self.system_user,
         )
-        if result.returncode != 0:
-            raise Unavailable(f"{tool} failed: {result.stdout}")
-        return str(result.stdout)
 
     def _launch(self) -> None:
         options = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        options += ["-h", "127.0.0.1", "-p", str(self.port)]
         self._server = self.spawn_process(
-            [
-                self.binaries / "postgres", "-D", self.directory / "data", "-k", self.directory,
-                "-h", "127.0.0.1", "-p", str(self.port), *options,
-            ],  # fmt: skip
+            [self.binaries / "postgres", "-D", self.directory / "data", "-k", self.directory, *options],
             log="postgres.log",
             user=self.system_user,
         )
         self.wait_for(self._is_ready, child=self._server, log="postgres.log", timeout=30)
 
     def _is_ready(self) -> bool:
-        command = [self.binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        command = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(command, check=False).returncode == 0
 
     def execute(self, statement: str, database: str = "postgres") -> str:
         """Run one SQL statement as superuser; returns psql's unaligned output."""
         connection = ["-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, "-d", database]
-        return self._run_tool("psql", *connection, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement)
+        return self._run_tool("psql", *connection, *["-XqAt", "-v", "ON_ERROR_STOP=1", "-c"], statement)
 
     def create_database(self, name: str) -> str:
         """Create an empty database; returns its URL."""

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lab.instance import Instance, LabError, Unavailable, free_ports, port_answers
+from tests.lab.instance import Instance, Unavailable, free_ports, port_answers, run_tool
 
 _PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 
@@ -59,12 +59,14 @@ class RabbitMQNode(Instance):
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
             "RABBITMQ_GENERATED_CONFIG_DIR": str(self.directory / "generated"),
             # Busy waiting of idle schedulers costs a core per node on small machines.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none +S 2:2 +A 8",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput +sbwt none +sbwtdcpu none +sbwtdio none +S 2:2",
         }
 
     def _start(self) -> None:
         (self.directory / "rabbitmq.conf").write_text(
-            "loopback_users = none\nvm_memory_high_watermark.absolute = 512MB\ndisk_free_limit.absolute = 50MB\n"
+            "loopback_users = none\n"
+            "vm_memory_high_watermark.absolute = 512MB\n"
+            "disk_free_limit.absolute = 50MB\n"
         )
         (self.directory / "enabled_plugins").write_text("[].\n")
         cookie = self.directory / ".erlang.cookie"
@@ -79,8 +81,10 @@ class RabbitMQNode(Instance):
         if not self.shares_epmd:
             self._epmd = self.spawn_process(
                 ["epmd", "-port", str(self.epmd_port), "-address", "127.0.0.1"],
-                log="epmd.log", environment=self._environment(), user=self._system_user,
-            )  # fmt: skip
+                log="epmd.log",
+                environment=self._environment(),
+                user=self._system_user,
+            )
             self.wait_for(lambda: port_answers(self.epmd_port), child=self._epmd, log="epmd.log", timeout=10)
         self._launch()
 
@@ -98,16 +102,12 @@ class RabbitMQNode(Instance):
 
     def control(self, *arguments: str, program: str = "rabbitmqctl") -> str:
         """Run ``rabbitmqctl`` (or another of its tools) against this node."""
-        identity = {"user": self._system_user, "group": self._system_user, "extra_groups": []}
-        result = subprocess.run(
+        return run_tool(
             [_PROGRAMS / program, "-q", *arguments],
-            env=self._environment(), cwd=self.directory, check=False, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            **(identity if self._system_user is not None else {}),  # type: ignore[call-overload]
-        )  # fmt: skip
-        if result.returncode != 0:
-            raise LabError(f"{program} {' '.join(arguments)} failed: {result.stdout}")
-        return str(result.stdout)
+            directory=self.directory,
+            environment=self._environment(),
+            user=self._system_user,
+        )
 
     def join(self, other: RabbitMQNode) -> None:
         """Make this node a member of the other node's cluster."""
@@ -149,6 +149,7 @@ class RabbitMQ:
         first = RabbitMQNode()
         others = [RabbitMQNode(cookie=first.cookie, epmd_port=first.epmd_port) for _ in range(nodes - 1)]
         self.nodes: Sequence[RabbitMQNode] = [first, *others]
+        self._started = False
 
     @property
     def url(self) -> str:
@@ -166,7 +167,10 @@ class RabbitMQ:
         return self.nodes[0].port
 
     def start(self) -> RabbitMQ:
-        """Start all nodes and join them."""
+        """Start all nodes and join them; a second call changes nothing."""
+        if self._started:
+            return self
+        self._started = True
         try:
             for node in self.nodes:
                 node.start()
@@ -179,6 +183,7 @@ class RabbitMQ:
 
     def stop(self) -> None:
         """Stop all nodes."""
+        self._started = False
         for node in reversed(self.nodes):
             node.stop()
 
