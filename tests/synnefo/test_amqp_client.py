@@ -388,5 +388,3 @@ def test_topology_can_be_declared_twice(open_client: Connect) -> None:
     assert eventually(lambda: client.queue_length("tst-events-op") == 1)
     assert client.queue_length("tst-events-cluster") == 1
     assert client.queue_length("tst-events-network") == 0
-
-
