@@ -22,9 +22,16 @@ def number() -> int:
     return next(_NUMBERS)
 
 
+def prerequisite(text: str, code: str | None = None) -> list[Any]:
+    """The result of a job that may not run in the cluster's present state."""
+    return ["OpPrereqError", [text] if code is None else [text, code]]
+
+
 @dataclass
 class ContractCluster:
-    """A cluster under test. ``query`` asks the query socket, ``archive`` moves a final job to the archive."""
+    """A cluster under test. ``query`` asks the query socket, ``archive`` moves a final job away, and
+    ``stall_reboot`` makes the next restart slow where that is possible.
+    """
 
     kind: str
     host: str
@@ -35,6 +42,7 @@ class ContractCluster:
     queue_dir: Path
     archive: Callable[[int], None]
     query: Callable[[str, list[Any]], Json]
+    stall_reboot: Callable[[], None] = lambda: None
     client: RapiClient = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +87,7 @@ class ContractCluster:
 
     # -- objects -------------------------------------------------------------------------------------------
 
-    def instance_body(self, name: str, **changes: Any) -> dict[str, Any]:
+    def instance_body(self, name: str, /, **changes: Any) -> dict[str, Any]:
         """A small instance as Cyclades asks for it."""
         body: dict[str, Any] = {
             "__version__": 1,

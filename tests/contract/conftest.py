@@ -24,7 +24,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractClus
         state_file=folder / "state.json",
         cluster_name="simulated.gnt.test",
         password="s3cret",
-        time_scale=0.2,
+        time_scale=0.02,
         hypervisors=("fake",),
         disk_templates=("file", "diskless", "sharedfile"),
         bridges=("br0",),
@@ -49,6 +49,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractClus
             queue_dir=options.queue_dir,
             archive=archive,
             query=query,
+            stall_reboot=lambda: simulator.fail(kind="slow_job", opcode="OP_INSTANCE_REBOOT", seconds=15),
         )
 
 

@@ -10,6 +10,9 @@ import pytest
 
 from tests.contract.cluster import ContractCluster
 
+NETWORK = {"network_name": "n", "network": "10.0.0.0/24"}
+MODE = {"group_name": "g", "network_mode": "x"}
+
 
 def error(response: httpx.Response, status: int) -> str:
     """Check an error answer's form and return its message."""
@@ -20,11 +23,16 @@ def error(response: httpx.Response, status: int) -> str:
     return html.unescape(body["message"])
 
 
-@pytest.mark.parametrize("path", ["/2/info", "/2/nothing", "/", "/version", "/2/features"])
+@pytest.mark.parametrize("path", ["/2/info", "/", "/version", "/2/features"])
 def test_everything_needs_the_password(cluster: ContractCluster, path: str) -> None:
     response = cluster.raw("GET", path, auth=("nobody", "wrong"))
     assert error(response, 401) == "Unauthorized"
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Ganeti Remote API"'
+
+
+def test_unknown_paths_show_before_the_password_is_checked(cluster: ContractCluster) -> None:
+    error(cluster.raw("GET", "/2/nothing", auth=("nobody", "wrong")), 404)
+    error(cluster.raw("GET", "/2/nothing", auth=None), 401)
 
 
 def test_no_credentials_are_as_bad_as_wrong_ones(cluster: ContractCluster) -> None:
@@ -42,7 +50,8 @@ def test_unknown_paths_are_404(cluster: ContractCluster, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/2/info"), ("DELETE", "/2/info"), ("PUT", "/2/instances"), ("PATCH", "/2/info")]
+    ("method", "path"),
+    [("POST", "/2/info"), ("DELETE", "/2/info"), ("PUT", "/2/instances"), ("PATCH", "/2/info")],
 )
 def test_wrong_methods_are_501(cluster: ContractCluster, method: str, path: str) -> None:
     assert error(cluster.raw(method, path), 501) == f"Method {method} is unsupported for path {path}"
@@ -104,12 +113,17 @@ def test_unknown_body_keys_are_refused(
 def test_keys_of_the_request_line_cannot_be_in_the_body(
     cluster: ContractCluster, method: str, path: str, key: str
 ) -> None:
-    assert error(cluster.raw(method, path, {key: "x"}), 400) == f"Can't overwrite static parameters {{'{key}'}}"
+    assert (
+        error(cluster.raw(method, path, {key: "x"}), 400) == f"Can't overwrite static parameters {{'{key}'}}"
+    )
 
 
 def test_dry_run_in_a_creation_body_is_refused(cluster: ContractCluster) -> None:
     body = cluster.instance_body("snf-0", dry_run=True)
-    assert error(cluster.raw("POST", "/2/instances", body), 400) == "Can't overwrite static parameters {'dry_run'}"
+    assert (
+        error(cluster.raw("POST", "/2/instances", body), 400)
+        == "Can't overwrite static parameters {'dry_run'}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,9 +131,9 @@ def test_dry_run_in_a_creation_body_is_refused(cluster: ContractCluster) -> None
     [
         ("POST", "/2/networks", {}, "OP_NETWORK_ADD.network_name"),
         ("POST", "/2/networks", {"network_name": "n"}, "OP_NETWORK_ADD.network"),
-        ("POST", "/2/networks", {"network_name": "n", "network": "10.0.0.0/24", "gateway": "x"}, "OP_NETWORK_ADD.gateway"),
+        ("POST", "/2/networks", {**NETWORK, "gateway": "x"}, "OP_NETWORK_ADD.gateway"),
         ("PUT", "/2/networks/x/connect", {}, "OP_NETWORK_CONNECT.group_name"),
-        ("PUT", "/2/networks/x/connect", {"group_name": "g", "network_mode": "x"}, "OP_NETWORK_CONNECT.network_mode"),
+        ("PUT", "/2/networks/x/connect", MODE, "OP_NETWORK_CONNECT.network_mode"),
         ("PUT", "/2/networks/x/disconnect", {}, "OP_NETWORK_DISCONNECT.group_name"),
         ("PUT", "/2/instances/x/shutdown", {"timeout": -1}, "OP_INSTANCE_SHUTDOWN.timeout"),
         ("PUT", "/2/instances/x/shutdown", {"timeout": "1"}, "OP_INSTANCE_SHUTDOWN.timeout"),

@@ -7,21 +7,24 @@ import pytest
 from cyclades.ganeti.rapi import RapiRefused
 from tests.contract.cluster import ContractCluster
 
-INSTANCE_FIELDS = set(
+_INSTANCE_FIELDS = (
     "name admin_state os pnode snodes disk_template nic.ips nic.macs nic.modes nic.uuids nic.names nic.links"
     " nic.networks nic.networks.names nic.bridges network_port disk.sizes disk.spindles disk_usage disk.uuids"
     " disk.names beparams hvparams oper_state oper_ram oper_vcpus status custom_hvparams custom_beparams"
-    " custom_nicparams ctime mtime uuid serial_no tags".split()
+    " custom_nicparams ctime mtime uuid serial_no tags"
 )
-NODE_FIELDS = set(
+INSTANCE_FIELDS = set(_INSTANCE_FIELDS.split())
+_NODE_FIELDS = (
     "name offline master_candidate drained dtotal dfree sptotal spfree mtotal mnode mfree pinst_cnt sinst_cnt"
     " ctotal cnos cnodes csockets pip sip role pinst_list sinst_list master_capable vm_capable ndparams"
-    " group.uuid ctime mtime uuid serial_no tags".split()
+    " group.uuid ctime mtime uuid serial_no tags"
 )
-NETWORK_FIELDS = set(
+NODE_FIELDS = set(_NODE_FIELDS.split())
+_NETWORK_FIELDS = (
     "name network gateway network6 gateway6 mac_prefix free_count reserved_count map group_list inst_list"
-    " external_reservations ctime mtime uuid serial_no tags".split()
+    " external_reservations ctime mtime uuid serial_no tags"
 )
+NETWORK_FIELDS = set(_NETWORK_FIELDS.split())
 
 
 def test_version_is_two(cluster: ContractCluster) -> None:
