@@ -1,7 +1,7 @@
 """The data model of object storage (object-storage contract 18)."""
 
 from pithos.models.block import AccountBlock
-from pithos.models.node import ContainerStatistics, Node, Policy
+from pithos.models.node import ContainerPolicy, Node, Statistics, Versioning
 from pithos.models.sharing import Access, Grant, GroupMember, PublicLink
 from pithos.models.version import Attribute, Availability, Cluster, Version
 
@@ -11,11 +11,12 @@ __all__ = [
     "Attribute",
     "Availability",
     "Cluster",
-    "ContainerStatistics",
+    "ContainerPolicy",
     "Grant",
     "GroupMember",
     "Node",
-    "Policy",
     "PublicLink",
+    "Statistics",
     "Version",
+    "Versioning",
 ]

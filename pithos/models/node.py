@@ -8,6 +8,13 @@ from django.db.models import Q
 from pithos.models.fields import BytewiseCharField
 
 
+class Versioning(models.TextChoices):
+    """Whether a container keeps superseded versions of its objects."""
+
+    AUTO = "auto"
+    NONE = "none"
+
+
 class Node(models.Model):
     """A path: an account (no parent), a container (parent: account) or an object (parent: container).
 
@@ -15,7 +22,7 @@ class Node(models.Model):
     says whether the node has a current version, and keeps dead names out of the listing index.
     """
 
-    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children", db_index=False)
     name = BytewiseCharField(max_length=1024)
     is_live = models.BooleanField(default=True)
 
@@ -33,8 +40,11 @@ class Node(models.Model):
         return self.name
 
 
-class ContainerStatistics(models.Model):
-    """What a container holds, kept up to date by deltas in the transaction of each change (bytes)."""
+class Statistics(models.Model):
+    """What a container holds, kept up to date by deltas in the transaction of each change (bytes).
+
+    An account has a row too, of which only ``modified`` is used: for changes of the account itself.
+    """
 
     node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="statistics")
     current_count = models.BigIntegerField(default=0)
@@ -45,12 +55,12 @@ class ContainerStatistics(models.Model):
     modified = models.DateTimeField()
 
     class Meta:
-        db_table = "pithos_container_statistics"
+        db_table = "pithos_statistics"
         constraints = [
             models.CheckConstraint(
                 condition=Q(current_count__gte=0, current_bytes__gte=0)
                 & Q(history_count__gte=0, history_bytes__gte=0, deleted_count__gte=0),
-                name="pithos_container_statistics_sums_check",
+                name="pithos_statistics_sums_check",
             ),
         ]
 
@@ -58,18 +68,22 @@ class ContainerStatistics(models.Model):
         return f"{self.node_id}: {self.current_count} objects, {self.current_bytes} bytes"
 
 
-class Policy(models.Model):
-    """One policy value of a container: quota (bytes), versioning or project."""
+class ContainerPolicy(models.Model):
+    """A container's policies: ``quota`` in bytes (0 unlimited), versioning, and the project that is charged."""
 
-    node = models.ForeignKey(Node, models.CASCADE, related_name="policies")
-    key = models.CharField(max_length=128)
-    value = models.CharField(max_length=256)
+    node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="policy")
+    quota = models.BigIntegerField(default=0)
+    versioning = models.CharField(max_length=8, choices=Versioning.choices, default=Versioning.AUTO)
+    project = models.CharField(max_length=256)
 
     class Meta:
-        db_table = "pithos_policy"
+        db_table = "pithos_container_policy"
         constraints = [
-            models.UniqueConstraint(fields=["node", "key"], name="pithos_policy_node_key_key"),
+            models.CheckConstraint(condition=Q(quota__gte=0), name="pithos_container_policy_quota_check"),
+            models.CheckConstraint(
+                condition=Q(versioning__in=["auto", "none"]), name="pithos_container_policy_versioning_check"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.node_id}: {self.key}={self.value}"
+        return f"{self.node_id}: quota={self.quota} versioning={self.versioning} project={self.project}"

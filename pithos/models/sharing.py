@@ -18,7 +18,7 @@ class Access(models.IntegerChoices):
 class Grant(models.Model):
     """One holder's access to a path: a user id, ``<account>:<group>``, or ``*`` for everybody."""
 
-    node = models.ForeignKey(Node, models.CASCADE, related_name="grants")
+    node = models.ForeignKey(Node, models.CASCADE, related_name="grants", db_index=False)
     access = models.SmallIntegerField(choices=Access.choices)
     holder = models.CharField(max_length=256)
 

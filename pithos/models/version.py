@@ -32,7 +32,7 @@ class Version(models.Model):
     name of the block map, null when there are no blocks; ``source`` the version this one was made from.
     """
 
-    node = models.ForeignKey(Node, models.CASCADE, related_name="versions")
+    node = models.ForeignKey(Node, models.CASCADE, related_name="versions", db_index=False)
     cluster = models.SmallIntegerField(choices=Cluster.choices, default=Cluster.CURRENT)
     hash = models.CharField(max_length=256, null=True)
     size = models.BigIntegerField(default=0)
@@ -77,9 +77,11 @@ class Attribute(models.Model):
     which keys the objects of a container use.
     """
 
-    version = models.ForeignKey(Version, models.CASCADE, related_name="attributes")
+    version = models.ForeignKey(Version, models.CASCADE, related_name="attributes", db_index=False)
     node = models.ForeignKey(Node, models.CASCADE, related_name="+")
-    parent = models.ForeignKey(Node, models.CASCADE, null=True, related_name="+", db_index=False)
+    parent = models.ForeignKey(
+        Node, models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     domain = models.CharField(max_length=256)
     key = BytewiseCharField(max_length=128)
     value = BytewiseCharField(max_length=256)
