@@ -1,0 +1,25 @@
+"""Gunicorn settings of a Synnefo web host: ``gunicorn -c conf/gunicorn.conf.py synnefo.wsgi``.
+
+Threads, not only processes, because uploads and downloads of large objects wait for the network.
+"""
+
+import multiprocessing
+import os
+
+from synnefo.gunicorn_hooks import pre_request
+
+bind = os.environ.get("SYNNEFO_BIND", "127.0.0.1:8080")
+worker_class = "gthread"
+workers = int(os.environ.get("SYNNEFO_WORKERS", str(multiprocessing.cpu_count())))
+threads = int(os.environ.get("SYNNEFO_THREADS", "16"))
+timeout = 120
+graceful_timeout = 30
+keepalive = 15
+# Underscored header names are kept by the parser and sorted out in pre_request.
+header_map = "dangerous"
+limit_request_line = 8190
+limit_request_fields = 200
+limit_request_field_size = 16380
+accesslog = None
+
+__all__ = ["pre_request"]

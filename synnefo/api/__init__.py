@@ -1,0 +1,15 @@
+"""What every REST dialect is made of: routes, bodies, faults and standard headers."""
+
+from synnefo.api.body import read_json, read_object
+from synnefo.api.responses import empty_response, fault_response, json_response
+from synnefo.api.service import ApiService, request_token
+
+__all__ = [
+    "ApiService",
+    "empty_response",
+    "fault_response",
+    "json_response",
+    "read_json",
+    "read_object",
+    "request_token",
+]

@@ -1,0 +1,126 @@
+"""One REST dialect: its routes, how it authenticates and how it reports faults."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, re_path
+
+from synnefo import metrics
+from synnefo.api.responses import fault_response, finish
+from synnefo.errors import BadRequest, MethodNotAllowed, RequestTooLarge, ServiceUnavailable, SynnefoError
+
+Handler = Callable[..., HttpResponseBase]
+Authenticator = Callable[[HttpRequest], Any]
+
+log = logging.getLogger("synnefo.api")
+
+
+def request_token(request: HttpRequest, *, allow_query: bool = False) -> str | None:
+    """Return the client's token: query parameter first where the dialect has it, then the header."""
+    if allow_query and request.GET.get("X-Auth-Token"):
+        return request.GET["X-Auth-Token"]
+    return request.META.get("HTTP_X_AUTH_TOKEN") or None
+
+
+class ApiService:
+    """A dialect's entry point.
+
+    ``authenticate`` turns a request into the object stored as ``request.credentials`` and raises
+    ``Unauthorized``; ``xml_faults`` lets clients ask for XML fault bodies; ``unknown_path`` is what a
+    path that no route matches is answered with.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        authenticate: Authenticator,
+        *,
+        xml_faults: bool = False,
+        unknown_path: str = "API endpoint not found",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.authenticate = authenticate
+        self.xml_faults = xml_faults
+        self.unknown_path = unknown_path
+        self.headers = dict(headers or {})
+        #: Every route of the dialect as (regex, methods, auth), for the route table tests.
+        self.routes: list[tuple[str, tuple[str, ...], bool | Authenticator]] = []
+
+    def route(self, regex: str, *, auth: bool | Authenticator = True, **handlers: Handler) -> URLPattern:
+        """Return the URL pattern that serves *regex* with one handler per HTTP verb.
+
+        ``auth`` is true for the dialect's own authentication, false for none, or another authenticator.
+        """
+        methods = {verb.upper(): handler for verb, handler in handlers.items()}
+        self.routes.append((regex, tuple(methods), auth))
+
+        def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            return self._answer(request, lambda: self._dispatch(request, methods, auth, args, kwargs))
+
+        return re_path(rf"^{regex}$", _csrf_exempt(view))
+
+    def catch_all(self) -> URLPattern:
+        """Return the pattern that answers every path below the dialect that no route matched."""
+
+        def view(request: HttpRequest) -> HttpResponseBase:
+            def refuse() -> HttpResponseBase:
+                raise BadRequest(self.unknown_path)
+
+            return self._answer(request, refuse)
+
+        return re_path(r"^(?s:.*)$", _csrf_exempt(view))
+
+    def _dispatch(
+        self,
+        request: HttpRequest,
+        methods: Mapping[str, Handler],
+        auth: bool | Authenticator,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> HttpResponseBase:
+        handler = methods.get(request.method or "")
+        if handler is None:
+            raise MethodNotAllowed(allowed=tuple(methods))
+        if auth:
+            authenticate = self.authenticate if auth is True else auth
+            request.credentials = authenticate(request)  # type: ignore[attr-defined]
+        return handler(request, *args, **kwargs)
+
+    def _answer(self, request: HttpRequest, produce: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+        try:
+            response = produce()
+        except SynnefoError as error:
+            response = self.fault(request, error)
+        except RequestDataTooBig:
+            response = self.fault(request, RequestTooLarge("The request body is too large"))
+        except SuspiciousOperation:
+            response = self.fault(request, BadRequest("The request is malformed"))
+        except (OperationalError, InterfaceError) as error:
+            log.error("database unavailable: %s", error)
+            response = self.fault(request, ServiceUnavailable("The database is not available. Try again."))
+        except Exception as error:
+            kind = "database error" if isinstance(error, DatabaseError) else "unexpected error"
+            log.exception("%s in %s %s", kind, request.method, self.name)
+            response = self.fault(request, SynnefoError("Unexpected error"))
+        for header, value in self.headers.items():
+            response.setdefault(header, value)
+        metrics.api_responses.labels(self.name, request.method or "", str(response.status_code)).inc()
+        return finish(response)
+
+    def fault(self, request: HttpRequest, error: SynnefoError) -> HttpResponseBase:
+        """Render *error* for this dialect."""
+        return fault_response(request, error, xml=self.xml_faults)
+
+
+def _csrf_exempt(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Tokens, not cookies, authenticate API calls, so there is nothing to forge."""
+    view.csrf_exempt = True  # type: ignore[attr-defined]
+    return view

@@ -1,0 +1,33 @@
+"""What gunicorn needs to know about this project's request headers.
+
+WSGI writes ``X-Foo`` and ``X_Foo`` to the same variable, so servers drop the second form as a spoof.
+Clients do send user-defined names with underscores, so those headers, and only those, are renamed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Families whose last part is chosen by users. The family part itself must be spelled with dashes.
+USER_NAMED_HEADERS = (
+    "X-IMAGE-META-",
+    "X-OBJECT-META-",
+    "X-CONTAINER-META-",
+    "X-CONTAINER-POLICY-",
+    "X-ACCOUNT-META-",
+    "X-ACCOUNT-GROUP-",
+)
+
+
+def normalise_headers(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return *headers* with underscores turned to dashes where users choose names, others dropped."""
+    return [
+        (name.replace("_", "-"), value)
+        for name, value in headers
+        if "_" not in name or name.upper().startswith(USER_NAMED_HEADERS)
+    ]
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Gunicorn's hook, called before the WSGI environment is made."""
+    request.headers = normalise_headers(request.headers)

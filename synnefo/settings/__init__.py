@@ -1,0 +1,114 @@
+"""Django's settings, put together from the registry, the configuration files and the environment."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import global_settings
+
+from synnefo import (
+    kernel_settings,  # noqa: F401  (declares the kernel's settings)
+    logs,
+    settings_registry,
+)
+
+_BASE_DIR = Path(__file__).resolve().parent.parent.parent
+_ALL_SERVICES = tuple(
+    n for n in ("astakos", "pithos", "cyclades") if importlib.util.find_spec(f"{n}.settings")
+)
+_SUPPORT_APPS = ("branding",)
+
+for _app in (*_SUPPORT_APPS, *_ALL_SERVICES):
+    importlib.import_module(f"{_app}.settings")
+
+_namespace: dict[str, Any] = settings_registry.defaults()
+_known = {name for name in dir(global_settings) if name.isupper()} | {"INSTALLED_APPS", "MIDDLEWARE"}
+_namespace["INSTALLED_APPS"] = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "synnefo",
+    *_SUPPORT_APPS,
+    *_ALL_SERVICES,
+]
+_namespace["MIDDLEWARE"] = [
+    "synnefo.middleware.RequestIdMiddleware",
+    "synnefo.middleware.PageHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+try:
+    _directory = os.environ.get("SYNNEFO_SETTINGS_DIR", "/etc/synnefo")
+    settings_registry.load_directory(_directory, _namespace, _known)
+    settings_registry.load_environment(_namespace)
+except settings_registry.SettingsError as _error:
+    sys.exit(f"Configuration error: {_error}")
+
+_services = tuple(name for name in _namespace["SYNNEFO_SERVICES"] if name in _ALL_SERVICES)
+_namespace["SYNNEFO_SERVICES"] = list(_services)
+_unknown = [name for name in _services if name not in _ALL_SERVICES]
+if _unknown:
+    sys.exit(f"Configuration error: SYNNEFO_SERVICES names unknown services: {', '.join(_unknown)}")
+_namespace["INSTALLED_APPS"] = [
+    app
+    for app in _namespace["INSTALLED_APPS"]
+    if app not in _ALL_SERVICES or app in _services or app == "astakos"
+]
+
+for _database in _namespace["DATABASES"].values():
+    if _database.get("ENGINE", "").endswith("sqlite3"):
+        # Writers queue for the one write lock instead of failing half-way through a transaction.
+        _options = _database.setdefault("OPTIONS", {})
+        _options.setdefault("transaction_mode", "IMMEDIATE")
+        _options.setdefault("timeout", 20)
+        _options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+    else:
+        _database.setdefault("CONN_MAX_AGE", 600)
+        _database.setdefault("CONN_HEALTH_CHECKS", True)
+
+globals().update({name: value for name, value in _namespace.items() if name.isupper()})
+
+ROOT_URLCONF = "synnefo.urls"
+WSGI_APPLICATION = "synnefo.wsgi.application"
+if "astakos" in _ALL_SERVICES:
+    AUTH_USER_MODEL = "astakos.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+APPEND_SLASH = False
+STATIC_URL = "/static/"
+STATICFILES_DIRS: list[str] = []
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [str(Path(_directory) / "templates"), str(_BASE_DIR / "templates")],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+# Object bodies stream past Django; what it does buffer (JSON, forms) is bounded by each reader.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 << 20
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+LOGGING = logs.setup(
+    json_lines=_namespace["LOG_FORMAT"] == "json",
+    level=_namespace["LOG_LEVEL"],
+    log_file=_namespace["LOG_FILE"],
+)

@@ -1,0 +1,181 @@
+"""Every setting is declared once, with type, default and help; configuration is checked against it.
+
+Values come from the defaults, then every ``*.conf`` of the settings directory (Python syntax, sorted by
+name, one shared namespace), then ``SNF_<NAME>`` of the environment (or ``SNF_<NAME>_FILE``, which names a
+file that holds the value). Imports no Django.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import os
+import traceback
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(Exception):
+    """A configuration file or variable is wrong; the text names file, key and remedy."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One declared setting; ``conf`` names the shipped file it appears in."""
+
+    name: str
+    default: Any
+    type: tuple[type, ...]
+    help: str
+    conf: str
+    secret: bool = False
+    choices: tuple[Any, ...] | None = None
+
+    @property
+    def type_name(self) -> str:
+        """Return the type as documentation shows it."""
+        return " or ".join("None" if t is type(None) else t.__name__ for t in self.type)
+
+    def problem_with(self, value: Any) -> str | None:
+        """Return why *value* does not fit, or ``None`` when it does."""
+        is_bool_for_int = isinstance(value, bool) and bool not in self.type
+        if not isinstance(value, self.type) or is_bool_for_int:
+            return f"must be of type {self.type_name}, not {type(value).__name__}"
+        if self.choices is not None and value not in self.choices:
+            return f"must be one of {', '.join(map(repr, self.choices))}"
+        return None
+
+
+_declared: dict[str, Setting] = {}
+#: Names of older releases that mean nothing any more; they are accepted and ignored.
+_obsolete: set[str] = {
+    "AMQP_BACKEND",
+    "TEMPLATE_DEBUG",
+    "USE_L10N",
+    "PITHOS_BACKEND_DB_CONNECTION",
+    "PITHOS_BACKEND_DB_MODULE",
+    "BACKEND_DB_CONNECTION",
+    "PITHOS_ASTAKOSCLIENT_POOLSIZE",
+    "CYCLADES_ASTAKOSCLIENT_POOLSIZE",
+    "PITHOS_BACKEND_POOL_SIZE",
+    "SNF_MANAGE_LOGGING_SETUP",
+    "ASTAKOS_AUTH_URL",
+    "WEBPROJECT_SERVE_STATIC",
+}
+
+
+def declare(
+    name: str,
+    default: Any,
+    *,
+    type: type | tuple[type, ...],
+    help: str,
+    conf: str,
+    secret: bool = False,
+    choices: tuple[Any, ...] | None = None,
+) -> None:
+    """Declare a setting; called at import of an app's ``settings.py``.
+
+    ``type`` is what a value must be an instance of; ``secret`` keeps it out of reports. Raises
+    ``SettingsError`` when the name is taken or the default does not fit its own declaration.
+    """
+    types = type if isinstance(type, tuple) else (type,)
+    setting = Setting(name, default, types, help, conf, secret, choices)
+    if name in _declared and _declared[name] != setting:
+        raise SettingsError(f"the setting {name} is declared twice")
+    problem = setting.problem_with(default)
+    if problem:
+        raise SettingsError(f"the default of {name} {problem}")
+    _declared[name] = setting
+
+
+def declared() -> Mapping[str, Setting]:
+    """Return all declared settings by name."""
+    return dict(sorted(_declared.items()))
+
+
+def defaults() -> dict[str, Any]:
+    """Return fresh copies of all defaults, so that configuration may extend lists in place."""
+    return {name: _copy(setting.default) for name, setting in _declared.items()}
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copy(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return value
+
+
+def load_directory(directory: str, namespace: MutableMapping[str, Any], known: set[str]) -> list[str]:
+    """Execute every ``*.conf`` of *directory* in *namespace* and check what each one sets.
+
+    *known* are further names that may be set (Django's own). Returns the files read. Raises
+    ``SettingsError`` naming file, key and the nearest known name.
+    """
+    folder = Path(directory)
+    files = sorted(folder.glob("*.conf")) if folder.is_dir() else []
+    for file in files:
+        before = dict(namespace)
+        _execute(file, namespace)
+        for name, value in list(namespace.items()):
+            if name.isupper() and (name not in before or before[name] is not value):
+                check(name, value, known, str(file))
+    for name, setting in _declared.items():
+        problem = setting.problem_with(namespace.get(name))
+        if problem:
+            raise SettingsError(f"{directory}: {name} {problem}")
+    return [str(file) for file in files]
+
+
+def _execute(file: Path, namespace: MutableMapping[str, Any]) -> None:
+    try:
+        source = file.read_text(encoding="utf-8")
+        exec(compile(source, str(file), "exec"), namespace)  # type: ignore[arg-type]
+    except Exception as error:
+        raise SettingsError(
+            f"cannot read {file}: {traceback.format_exception_only(error)[-1].strip()}"
+        ) from error
+
+
+def check(name: str, value: Any, known: set[str], where: str) -> None:
+    """Raise ``SettingsError`` unless *name* may be set to *value*; *where* names the source."""
+    setting = _declared.get(name)
+    if setting is None:
+        if name in known or name in _obsolete:
+            return
+        nearest = difflib.get_close_matches(name, [*_declared, *known], n=1, cutoff=0.6)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise SettingsError(f"{where}: unknown setting {name}{hint}")
+    problem = setting.problem_with(value)
+    if problem:
+        raise SettingsError(f"{where}: {name} {problem}")
+
+
+def load_environment(namespace: MutableMapping[str, Any], environ: Mapping[str, str] = os.environ) -> None:
+    """Apply ``SNF_<NAME>`` and ``SNF_<NAME>_FILE`` for every declared setting."""
+    for name, setting in _declared.items():
+        variable = f"SNF_{name}"
+        if f"{variable}_FILE" in environ:
+            text = Path(environ[f"{variable}_FILE"]).read_text(encoding="utf-8").rstrip("\n")
+        elif variable in environ:
+            text = environ[variable]
+        else:
+            continue
+        value = _parse(setting, text, variable)
+        check(name, value, set(), variable)
+        namespace[name] = value
+
+
+def _parse(setting: Setting, text: str, variable: str) -> Any:
+    """Strings are taken as they are; every other type is written as a Python literal."""
+    if str in setting.type and not (type(None) in setting.type and text == "None"):
+        return text
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError) as error:
+        raise SettingsError(
+            f"{variable}: '{text[:60]}' is not a Python literal of type {setting.type_name}"
+        ) from error

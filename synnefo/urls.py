@@ -1,0 +1,32 @@
+"""Where each service hangs: the path part of its base URL (identity contract 0.1)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from synnefo import health
+
+
+def base_path(base_url: str) -> str:
+    """Return the path of *base_url* without slashes at its ends; may be empty."""
+    return urlsplit(base_url).path.strip("/")
+
+
+def _service_patterns() -> list[URLPattern | URLResolver]:
+    patterns: list[URLPattern | URLResolver] = []
+    for service in settings.SYNNEFO_SERVICES:
+        prefix = base_path(getattr(settings, f"{service.upper()}_BASE_URL"))
+        patterns.append(path(f"{prefix}/" if prefix else "", include(f"{service}.urls")))
+    return patterns
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.live),
+    path("readyz", health.ready),
+    path("metrics", health.metrics),
+    re_path(r"^$", health.landing),
+    *_service_patterns(),
+]

@@ -1,0 +1,44 @@
+"""Django settings of the test suite."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from urllib.parse import urlsplit
+
+os.environ.setdefault("SYNNEFO_SETTINGS_DIR", tempfile.mkdtemp(prefix="synnefo-test-settings-"))
+
+from synnefo.settings import *  # noqa: F403
+from tests import environment
+
+_url = environment.database_url()
+if _url:
+    _parts = urlsplit(_url)
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": _parts.path.lstrip("/") or "synnefo",
+            "USER": _parts.username or "",
+            "PASSWORD": _parts.password or "",
+            "HOST": _parts.hostname or "",
+            "PORT": str(_parts.port or ""),
+            "TEST": {"TEMPLATE": "template0"},
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": os.path.join(tempfile.gettempdir(), f"synnefo-test-{os.getpid()}.sqlite3"),
+            "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+        }
+    }
+SECRET_KEY = "key-of-the-test-suite"
+SECRET_ENCRYPTION_KEY = "encryption-key-of-the-tests"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOG_DIR = tempfile.mkdtemp(prefix="synnefo-test-logs-")
+PITHOS_BACKEND_BLOCK_PATH = tempfile.mkdtemp(prefix="synnefo-test-blocks-")
+ASTAKOS_BASE_URL = "http://testserver/astakos"
+PITHOS_BASE_URL = "http://testserver/pithos"
+CYCLADES_BASE_URL = "http://testserver/cyclades"
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
