@@ -169,8 +169,16 @@ def visible(container: Node, holders: frozenset[str]) -> Q | None:
     condition = Q(pk__in=Grant.objects.filter(node__parent=container, holder__in=holders).values("node"))
     directories = _granted_directories(container)
     if any(pk in matching for pk, _ in directories):
-        condition |= _below(directories, matching) & Q(grants__isnull=True)
+        granted = Grant.objects.filter(node__parent=container).values("node")
+        condition |= _below(directories, matching) & ~Q(pk__in=granted)
     return condition
+
+
+def explicit(container: Node) -> Q:
+    """Return the condition for nodes of a container that are shared: by own grants, or below a directory."""
+    granted = Grant.objects.filter(node__parent=container).values("node")
+    directories = _granted_directories(container)
+    return Q(pk__in=granted) | _below(directories, {pk for pk, _ in directories})
 
 
 def _granted_directories(container: Node) -> list[tuple[int, str]]:
