@@ -10,6 +10,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.core.management.base import CommandError, CommandParser
 from django.db import models
 
+from synnefo import users
 from synnefo.management.base import SynnefoCommand
 from synnefo.management.filters import parse_filters
 
@@ -119,14 +120,6 @@ class ListCommand(SynnefoCommand):
         """Return all rows; subclasses annotate or restrict here."""
         return self.object_class._default_manager.all()
 
-    def resolve_user(self, text: str) -> str:
-        """Return the uuid that ``--user`` names; e-mail addresses are looked up."""
-        from astakos.public import user_catalog
-
-        if "@" not in text:
-            return text
-        return user_catalog(emails=[text]).uuids_by_email.get(text, text)
-
     def _queryset(self, options: Mapping[str, Any]) -> models.QuerySet[Any]:
         queryset = self.get_queryset(options)
         try:
@@ -148,7 +141,7 @@ class ListCommand(SynnefoCommand):
     def _restrictions(self, options: Mapping[str, Any]) -> dict[str, Any]:
         restrictions: dict[str, Any] = {}
         if self.owner_field and options.get("user"):
-            restrictions[self.owner_field] = self.resolve_user(options["user"])
+            restrictions[self.owner_field] = users.uuid_of(options["user"])
         if self.project_field and options.get("project"):
             restrictions[self.project_field] = options["project"]
         if self.deleted_field:
@@ -160,10 +153,8 @@ class ListCommand(SynnefoCommand):
         return [(f.name, str(getattr(f, "help_text", "")) or type(f).__name__) for f in fields if f.concrete]
 
     def _mails(self, rows: Iterable[Any]) -> dict[str, str]:
-        from astakos.public import user_catalog
-
         owners = {str(getattr(row, self.owner_field or "pk") or "") for row in rows} - {""}
-        return dict(user_catalog(uuids=sorted(owners)).emails_by_uuid)
+        return dict(users.emails_of(sorted(owners)))
 
     def _cells(self, row: Any, columns: Sequence[str], mails: Mapping[str, str] | None) -> list[Any]:
         cells = [self.FIELDS[name].of(row) for name in columns]

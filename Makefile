@@ -1,0 +1,58 @@
+# Synnefo: every task of a developer, a line each. "make run" and "make test" are all one needs.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PORT ?= 8000
+DATA ?= var/demo
+
+.PHONY: run test lint format docs bench lab clean
+
+# Installed once, and again whenever the list of dependencies changes.
+$(VENV)/.run: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.test: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $(VENV)/.run $@
+
+## run: a whole cloud on this machine, at http://127.0.0.1:$(PORT)/
+run: $(VENV)/.run
+	@$(BIN)/python -m synnefo.demo --port $(PORT) --data $(DATA)
+
+## test: install what the tests need, start private servers, run everything
+test: $(VENV)/.test
+	tests/lab/install_packages.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+## lint: style, types and layering
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+## format: rewrite the tree in the house style
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## docs: write the generated references and configuration samples again
+docs: $(VENV)/.run
+	$(BIN)/python manage.py docs-generate
+
+## bench: print the benchmarks' table and write var/bench/results.json
+bench: $(VENV)/.test
+	tests/lab/install_packages.sh
+	$(BIN)/python -m tests.benchmarks
+
+## lab: the same cloud over PostgreSQL, RabbitMQ, memcached and a real Ganeti
+lab: $(VENV)/.test
+	tests/lab/install_packages.sh
+	$(BIN)/python -m tests.lab
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,66 @@
+"""Packaging of Synnefo; a plain install needs no C compiler."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+VERSION = next(
+    line.split('"')[1]
+    for line in Path(__file__).with_name("synnefo").joinpath("__init__.py").read_text().splitlines()
+    if line.startswith("__version__")
+)
+
+setup(
+    name="synnefo",
+    version=VERSION,
+    description="Cloud stack over Ganeti: identity, object storage, compute, network and image services",
+    long_description=Path(__file__).with_name("README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="GPL-3.0-or-later",
+    python_requires=">=3.11",
+    packages=find_packages(include=["synnefo*", "astakos*", "pithos*", "cyclades*", "branding*", "gtools*"]),
+    include_package_data=True,
+    install_requires=[
+        "Django>=5.2,<5.3",
+        "cryptography",
+        "defusedxml",
+        "gunicorn>=23",
+        "httpx",
+        "pika>=1.3",
+        "prometheus-client",
+        "psycopg2-binary",
+        "python-memcached>=1.62",
+        "tqdm",
+        "watchdog",
+    ],
+    extras_require={
+        # Sign-in with other providers.
+        "social": ["social-auth-app-django"],
+        "saml": ["pysaml2"],
+        # These two compile against system libraries (libldap2-dev libsasl2-dev; librrd-dev).
+        "ldap": ["python-ldap"],
+        "stats": ["rrdtool", "Pillow"],
+        # The RADOS binding comes with Ceph (Debian: python3-rados), not from an index.
+        "rados": [],
+        "test": [
+            "django-stubs",
+            "hypothesis",
+            "import-linter",
+            "mypy",
+            "pre-commit",
+            "pytest",
+            "pytest-django",
+            "pytest-timeout",
+            "ruff",
+            "types-psycopg2",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "snf-manage=synnefo.cli:main",
+            "snf-dispatcher=cyclades.dispatcher.main:main",
+            "snf-ganeti-eventd=gtools.eventd:main",
+            "snf-progress-monitor=gtools.progress_monitor:main",
+        ]
+    },
+)
