@@ -7,10 +7,19 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from astakos.logic import accounts, authentication, commissions, components, projects, quotas, users
+from astakos.logic import (
+    accounts,
+    authentication,
+    commissions,
+    components,
+    projects,
+    quotas,
+    registration,
+    users,
+)
 from astakos.logic.authentication import Identity, ServiceIdentity
 from astakos.logic.commissions import Failure, Resolution
-from astakos.logic.commissions import ProvisionRequest as Provision
+from astakos.logic.ledger import ProvisionRequest as Provision
 from astakos.logic.limits import project_holder, user_holder
 from astakos.logic.quotas import ProjectQuota, UserQuota
 from astakos.logic.resources import ResourceDefinition
@@ -46,11 +55,10 @@ __all__ = [
     "project_quotas",
     "register_component",
     "resolve_commissions",
+    "service_definitions",
     "service_quotas",
     "user_catalog",
 ]
-
-NO_TOKEN = "Access denied. No authentication token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ def authenticate_service(token: str) -> ServiceIdentity:
 def _token_of(request: HttpRequest) -> str:
     token = request_token(request)
     if token is None:
-        raise Unauthorized(NO_TOKEN)
+        raise Unauthorized(authentication.TEXT_WITHOUT_CREDENTIALS)
     return token
 
 
@@ -121,7 +129,7 @@ def issue_commission(
 def resolve_commissions(
     *, clientkey: str, accept: Collection[int] = (), reject: Collection[int] = ()
 ) -> Resolution:
-    """Accept and reject pending commissions in the caller's transaction; unknown serials are in ``failed``."""
+    """Accept and reject pending commissions in the caller's transaction; ``failed`` has the rest."""
     return commissions.resolve(clientkey=clientkey, accept=list(accept), reject=list(reject))
 
 
@@ -169,6 +177,11 @@ def register_component(
     return components.register(
         Credentials.administrator(), name=name, base_url=base_url, ui_url=ui_url, definitions=services
     )
+
+
+def service_definitions() -> tuple[ServiceDefinition, ...]:
+    """Return the services that identity itself offers, for ``register_component``."""
+    return registration.service_definitions()
 
 
 def create_user(

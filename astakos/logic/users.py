@@ -12,8 +12,7 @@ from django.core.validators import validate_email
 
 from astakos.logic import tokens
 from astakos.models import ApprovalTerms, User, UserAuthProvider
-from astakos.models.user import new_uuid
-from synnefo import audit, clock
+from synnefo import audit, clock, crypto
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
 from synnefo.errors import BadRequest, Conflict, NotFound
@@ -45,7 +44,7 @@ def normalized_email(email: str) -> str:
     return email.lower()
 
 
-def check_email_is_free(email: str, *, besides: int | None = None) -> None:
+def check_email_is_free(email: str, *, besides: int = 0) -> None:
     """Raise ``Conflict`` when another account has the address, in any case."""
     others = User.objects.exclude(pk=besides)
     if (
@@ -88,7 +87,7 @@ def create(
         first_name=_check_name(first_name, "first name"),
         last_name=_check_name(last_name, "last name"),
         is_superuser=admin,
-        verification_code=new_uuid(),
+        verification_code=crypto.new_token(),
         date_joined=now,
     )
     # Hashing takes long on purpose, so it happens before the transaction.
@@ -178,3 +177,14 @@ def set_email(credentials: Credentials, *, user_id: int, email: str) -> User:
         user.save(update_fields=["email", "username", "updated"])
         audit.record(credentials, "user.set_email", f"user:{user.uuid}")
     return user
+
+
+def add_group(credentials: Credentials, *, name: str) -> bool:
+    """Make sure a group exists and return whether it is new; raises ``BadRequest`` for an unusable name."""
+    if not 1 <= len(name) <= 150 or not name.isprintable():
+        raise BadRequest("A group name has 1 to 150 printable characters")
+    with atomic():
+        _, created = Group.objects.get_or_create(name=name)
+        if created:
+            audit.record(credentials, "group.add", f"group:{name}")
+    return created
