@@ -1,0 +1,1 @@
+"""Everything that speaks to Ganeti: names, requests, placement, job submission and repair."""
