@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from synnefo import users
+
 
 class AstakosConfig(AppConfig):
     """Identity, quota and projects."""
@@ -12,3 +14,9 @@ class AstakosConfig(AppConfig):
     label = "astakos"
     verbose_name = "Astakos"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Tell the kernel's commands how to translate user ids."""
+        from astakos.public import user_catalog
+
+        users.provide_catalog(user_catalog)

@@ -85,7 +85,8 @@ def _query(vendor: str) -> str:
         projects, roles = f"ARRAY({_PROJECTS})", f"ARRAY({_ROLES.format(cast='g.id::text')})"
     else:
         projects, roles = (
-            f"(SELECT json_group_array(item) FROM ({inner}))" for inner in (_PROJECTS, _ROLES.format(cast="g.id"))
+            f"(SELECT json_group_array(item) FROM ({inner}))"
+            for inner in (_PROJECTS, _ROLES.format(cast="g.id"))
         )
     return _QUERY.format(projects=projects, roles=roles) % {"false": "FALSE"}
 
@@ -103,7 +104,9 @@ def authenticate_identity(token: str | None, *, unknown: str = INVALID_HEADER_TO
         row = cursor.fetchone()
     if row is None:
         raise Unauthorized(unknown)
-    id_, uuid, username, email, first, last, default, active, created, expires, unsigned, projects, roles = row
+    id_, uuid, username, email, first, last, default, active, created, expires, unsigned, projects, roles = (
+        row
+    )
     expires = _moment(expires)
     if not active:
         raise Unauthorized("User inactive")

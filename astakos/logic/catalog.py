@@ -69,7 +69,9 @@ def cloud_bar_services() -> list[dict[str, Any]]:
             "cloudbar": {"show": True},
             "dashboard": {"show": True, "order": _UNKNOWN_ORDER, "description": f"{name.title()} service"},
         }
-        meta = _merged(_merged(meta, _COMPONENTS_META.get(name, {})), settings.ASTAKOS_COMPONENTS_META.get(name, {}))
+        meta = _merged(
+            _merged(meta, _COMPONENTS_META.get(name, {})), settings.ASTAKOS_COMPONENTS_META.get(name, {})
+        )
         entries.append(meta)
     return sorted(entries, key=lambda entry: (entry["order"], entry["name"]))
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, F, Q, Value, When
 from django.db.models import BigIntegerField as BigInteger
+from django.db.models import Case, F, Q, Value, When
 
 from astakos.models import Commission, Holding, Provision, ProvisionLog
 from synnefo import clock
@@ -206,8 +206,12 @@ def _apply(deltas: dict[int, tuple[int, int]]) -> None:
     deltas = {pk: delta for pk, delta in deltas.items() if delta != (0, 0)}
     if not deltas:
         return
-    minimum = Case(*(When(pk=pk, then=Value(low)) for pk, (low, _) in deltas.items()), output_field=BigInteger())
-    maximum = Case(*(When(pk=pk, then=Value(high)) for pk, (_, high) in deltas.items()), output_field=BigInteger())
+    minimum = Case(
+        *(When(pk=pk, then=Value(low)) for pk, (low, _) in deltas.items()), output_field=BigInteger()
+    )
+    maximum = Case(
+        *(When(pk=pk, then=Value(high)) for pk, (_, high) in deltas.items()), output_field=BigInteger()
+    )
     Holding.objects.filter(pk__in=deltas).update(
         usage_min=F("usage_min") + minimum, usage_max=F("usage_max") + maximum
     )
@@ -223,12 +227,16 @@ def resolve(*, clientkey: str, accept: Sequence[int] = (), reject: Sequence[int]
     conflicting = accepting & rejecting
     wanted = {serial for serial in accepting ^ rejecting if 0 <= serial <= INF}
     with joined():
-        commissions = lock_rows(Commission.objects.filter(clientkey=clientkey, pk__in=wanted)) if wanted else []
+        commissions = (
+            lock_rows(Commission.objects.filter(clientkey=clientkey, pk__in=wanted)) if wanted else []
+        )
         found = {commission.serial: commission for commission in commissions}
         if found:
             _resolve_locked(found, accepting)
     missing = (accepting | rejecting) - found.keys() - conflicting
-    failures = [Failure(serial, 404, "itemNotFound", f"serial {serial} does not exist") for serial in sorted(missing)]
+    failures = [
+        Failure(serial, 404, "itemNotFound", f"serial {serial} does not exist") for serial in sorted(missing)
+    ]
     failures += [
         Failure(serial, 400, "badRequest", f"cannot both accept and reject serial {serial}")
         for serial in sorted(conflicting)
@@ -242,7 +250,9 @@ def resolve(*, clientkey: str, accept: Sequence[int] = (), reject: Sequence[int]
 
 def _resolve_locked(commissions: dict[int, Commission], accepting: set[int]) -> None:
     provisions = list(Provision.objects.filter(commission__in=commissions).order_by("commission_id", "id"))
-    holdings = {row.pk: row for row in lock_rows(Holding.objects.filter(pk__in={p.holding_id for p in provisions}))}
+    holdings = {
+        row.pk: row for row in lock_rows(Holding.objects.filter(pk__in={p.holding_id for p in provisions}))
+    }
     deltas: dict[int, tuple[int, int]] = {}
     log_rows: list[ProvisionLog] = []
     for provision in provisions:
@@ -287,7 +297,9 @@ def _log_row(commission: Commission, holding: Holding, quantity: int, outcome: s
 
 def pending(*, clientkey: str) -> list[int]:
     """Return the serials of *clientkey*'s pending commissions."""
-    return list(Commission.objects.filter(clientkey=clientkey).order_by("serial").values_list("serial", flat=True))
+    return list(
+        Commission.objects.filter(clientkey=clientkey).order_by("serial").values_list("serial", flat=True)
+    )
 
 
 def show(*, serial: int, clientkey: str | None = None) -> PendingCommission:
@@ -303,6 +315,7 @@ def show(*, serial: int, clientkey: str | None = None) -> PendingCommission:
         clientkey=commission.clientkey,
         issue_time=commission.issue_datetime,
         provisions=tuple(
-            ProvisionRequest(p.holding.holder, p.holding.source, p.holding.resource, p.quantity) for p in provisions
+            ProvisionRequest(p.holding.holder, p.holding.source, p.holding.resource, p.quantity)
+            for p in provisions
         ),
     )

@@ -29,7 +29,11 @@ class ComponentChange:
 
 def find(text: str) -> Component:
     """Return the component with this id or name; raises ``NotFound``."""
-    by_id = Component.objects.filter(pk=int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    by_id = (
+        Component.objects.filter(pk=int(text))
+        if text.isascii() and text.isdigit() and len(text) < 19
+        else None
+    )
     found = (by_id.first() if by_id is not None else None) or Component.objects.filter(name=text).first()
     if found is None:
         raise NotFound(

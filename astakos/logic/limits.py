@@ -56,7 +56,12 @@ def expected_limits(*, project_ids: Sequence[int], resources: Sequence[str] | No
         members[project_id].append((person, state in ACTUALLY_ACCEPTED))
     limits: dict[Key, int] = {}
     for project_id, uuid, state, resource, total, per_member in capacities.values_list(
-        "project_id", "project__uuid", "project__state", "resource__name", "project_capacity", "member_capacity"
+        "project_id",
+        "project__uuid",
+        "project__state",
+        "resource__name",
+        "project_capacity",
+        "member_capacity",
     ):
         active = state == ProjectState.ACTIVE
         source = project_holder(uuid)
@@ -75,7 +80,8 @@ def sync_holdings(*, project_ids: Sequence[int], resources: Sequence[str] | None
 
 def _locked_holdings(project_ids: Sequence[int], resources: Sequence[str] | None) -> dict[Key, Holding]:
     sources = [
-        project_holder(uuid) for uuid in Project.objects.filter(pk__in=project_ids).values_list("uuid", flat=True)
+        project_holder(uuid)
+        for uuid in Project.objects.filter(pk__in=project_ids).values_list("uuid", flat=True)
     ]
     holdings = Holding.objects.filter(Q(holder__in=sources, source__isnull=True) | Q(source__in=sources))
     if resources is not None:
@@ -107,7 +113,9 @@ def inconsistencies(*, include_unexpected: bool = False) -> Iterator[Inconsisten
     wanted: dict[Key, int] = {}
     for start in range(0, len(project_ids), BATCH):
         wanted |= expected_limits(project_ids=project_ids[start : start + BATCH])
-    for holder, source, resource, limit in Holding.objects.values_list("holder", "source", "resource", "limit"):
+    for holder, source, resource, limit in Holding.objects.values_list(
+        "holder", "source", "resource", "limit"
+    ):
         expected = wanted.pop((holder, source, resource), None)
         if expected != limit and (expected is not None or include_unexpected):
             yield Inconsistency(holder, source, resource, expected, limit)

@@ -53,7 +53,10 @@ def create_system_project(user: User, *, actor: User | None = None) -> Project:
     ProjectLog.objects.create(project=project, to_state=ProjectState.ACTIVE, date=now, actor=actor)
     ProjectResourceQuota.objects.bulk_create(
         ProjectResourceQuota(
-            project=project, resource=resource, project_capacity=resource.uplimit, member_capacity=resource.uplimit
+            project=project,
+            resource=resource,
+            project_capacity=resource.uplimit,
+            member_capacity=resource.uplimit,
         )
         for resource in Resource.objects.all()
     )
@@ -144,7 +147,9 @@ def set_default_project(credentials: Credentials, *, user_id: str, project: str)
         if not user.is_accepted:
             raise MethodNotAllowed("The account is not accepted")
         membership = (
-            ProjectMembership.objects.select_related("project").filter(person=user, project__uuid=project).first()
+            ProjectMembership.objects.select_related("project")
+            .filter(person=user, project__uuid=project)
+            .first()
         )
         if membership is None:
             raise NotFound(f"User {user_id} is not a member of a project {project}")

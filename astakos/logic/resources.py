@@ -73,7 +73,9 @@ def register(definition: ResourceDefinition, *, service: Service) -> bool:
     if existing is not None:
         owner = Service.objects.filter(name=existing.service_origin).first()
         if owner is not None and owner.component_id != service.component_id:
-            raise Conflict(f"Resource '{definition.name}' is registered by component '{owner.component.name}'")
+            raise Conflict(
+                f"Resource '{definition.name}' is registered by component '{owner.component.name}'"
+            )
         existing.desc = definition.desc
         existing.unit = definition.unit
         existing.service_type = service.type
@@ -131,7 +133,9 @@ def modify(
         try:
             resource = lock_one(Resource.objects.filter(name=name))
         except Resource.DoesNotExist:
-            raise NotFound(f"Resource {name} does not exist. Use resource-list to find out available names.") from None
+            raise NotFound(
+                f"Resource {name} does not exist. Use resource-list to find out available names."
+            ) from None
         if system_default is not None:
             resource.uplimit = system_default
         if project_default is not None:

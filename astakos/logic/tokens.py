@@ -34,7 +34,12 @@ def _is_taken(digest: str) -> bool:
 
 def check_chosen_token(token: str) -> None:
     """Raise ``BadRequest`` for a token no client could send, ``Conflict`` for one in use."""
-    if not 16 <= len(token) <= MAX_TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
+    if (
+        not 16 <= len(token) <= MAX_TOKEN_LENGTH
+        or not token.isascii()
+        or not token.isprintable()
+        or " " in token
+    ):
         raise BadRequest(f"A token has 16 to {MAX_TOKEN_LENGTH} printable ASCII characters and no blank")
     if _is_taken(crypto.token_digest(token)):
         raise Conflict("This token is already in use")
@@ -45,7 +50,9 @@ def set_user_token(user: User, token: str) -> None:
     user.auth_token = crypto.encrypt(token, USER_TOKEN)
     user.auth_token_digest = crypto.token_digest(token)
     user.auth_token_created = clock.now()
-    user.auth_token_expires = user.auth_token_created + dt.timedelta(hours=settings.ASTAKOS_AUTH_TOKEN_DURATION)
+    user.auth_token_expires = user.auth_token_created + dt.timedelta(
+        hours=settings.ASTAKOS_AUTH_TOKEN_DURATION
+    )
 
 
 def user_token(user: User) -> str:

@@ -79,7 +79,9 @@ class Project(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["uuid"], name="astakos_project_uuid_uniq"),
             models.UniqueConstraint(fields=["name"], name="astakos_project_name_uniq"),
-            models.CheckConstraint(condition=Q(state__in=ProjectState.values), name="astakos_project_state_check"),
+            models.CheckConstraint(
+                condition=Q(state__in=ProjectState.values), name="astakos_project_state_check"
+            ),
             models.CheckConstraint(
                 condition=Q(limit_on_members_number__gte=0), name="astakos_project_members_check"
             ),
@@ -104,7 +106,9 @@ class ProjectResourceQuota(models.Model):
     class Meta:
         db_table = "astakos_project_resource_quota"
         constraints = [
-            models.UniqueConstraint(fields=["project", "resource"], name="astakos_project_resource_quota_uniq"),
+            models.UniqueConstraint(
+                fields=["project", "resource"], name="astakos_project_resource_quota_uniq"
+            ),
             models.CheckConstraint(
                 condition=Q(project_capacity__gte=0, member_capacity__gte=0),
                 name="astakos_project_resource_quota_check",
@@ -130,7 +134,9 @@ class ProjectMembership(models.Model):
         db_table = "astakos_project_membership"
         ordering = ("id",)
         constraints = [
-            models.UniqueConstraint(fields=["person", "project"], name="astakos_project_membership_person_uniq"),
+            models.UniqueConstraint(
+                fields=["person", "project"], name="astakos_project_membership_person_uniq"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=MembershipState.values), name="astakos_project_membership_state_check"
             ),
@@ -147,7 +153,9 @@ class ProjectLog(models.Model):
     from_state = models.SmallIntegerField(null=True)
     to_state = models.SmallIntegerField()
     date = models.DateTimeField(db_index=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     reason = models.TextField(default="", blank=True)
     comments = models.TextField(default="", blank=True)
 
@@ -166,7 +174,9 @@ class ProjectMembershipLog(models.Model):
     from_state = models.SmallIntegerField(null=True)
     to_state = models.SmallIntegerField()
     date = models.DateTimeField(db_index=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     reason = models.TextField(default="", blank=True)
     comments = models.TextField(default="", blank=True)
 

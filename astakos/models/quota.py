@@ -31,11 +31,14 @@ class Holding(models.Model):
                 name="astakos_holding_user_uniq",
             ),
             models.UniqueConstraint(
-                fields=["holder", "resource"], condition=Q(source__isnull=True), name="astakos_holding_project_uniq"
+                fields=["holder", "resource"],
+                condition=Q(source__isnull=True),
+                name="astakos_holding_project_uniq",
             ),
             models.CheckConstraint(condition=Q(limit__gte=0), name="astakos_holding_limit_check"),
             models.CheckConstraint(
-                condition=Q(usage_min__gte=0, usage_max__gte=F("usage_min")), name="astakos_holding_usage_check"
+                condition=Q(usage_min__gte=0, usage_max__gte=F("usage_min")),
+                name="astakos_holding_usage_check",
             ),
         ]
         indexes = [models.Index(fields=["source", "resource"], name="astakos_holding_source")]

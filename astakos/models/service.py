@@ -68,7 +68,9 @@ class EndpointData(models.Model):
     class Meta:
         db_table = "astakos_endpoint_data"
         ordering = ("id",)
-        constraints = [models.UniqueConstraint(fields=["endpoint", "key"], name="astakos_endpoint_data_key_uniq")]
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "key"], name="astakos_endpoint_data_key_uniq")
+        ]
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"

@@ -100,7 +100,8 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="astakos_user_active_accepted_check",
             ),
             models.CheckConstraint(
-                condition=Q(is_rejected=False) | Q(moderated=True), name="astakos_user_rejected_moderated_check"
+                condition=Q(is_rejected=False) | Q(moderated=True),
+                name="astakos_user_rejected_moderated_check",
             ),
         ]
 
