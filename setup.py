@@ -13,7 +13,7 @@ VERSION = next(
 setup(
     name="synnefo",
     version=VERSION,
-    description="Cloud stack: identity, object storage, compute, network, image and volume services over Ganeti",
+    description="Cloud stack over Ganeti: identity, object storage, compute, network and image services",
     long_description=Path(__file__).with_name("README.md").read_text(),
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",

@@ -13,7 +13,8 @@ import secrets
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.decrepit.ciphers.modes import CFB8
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from django.conf import settings
@@ -71,7 +72,7 @@ def decrypt_legacy(value: str) -> str:
         key = settings.SECRET_ENCRYPTION_KEY.encode()
         if len(key) not in (16, 24, 32):
             key = key.ljust(32, b"}")
-        cipher = Cipher(AES(key), modes.CFB8(base64.b64decode(iv_text)))
+        cipher = Cipher(AES(key), CFB8(base64.b64decode(iv_text)))
         decryptor = cipher.decryptor()
         clear = (decryptor.update(base64.b64decode(cipher_text)) + decryptor.finalize()).decode()
     except ValueError as error:

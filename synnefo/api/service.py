@@ -65,6 +65,7 @@ class ApiService:
         def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             return self._answer(request, lambda: self._dispatch(request, methods, auth, args, kwargs))
 
+        view.verbs = tuple(methods)  # type: ignore[attr-defined]
         return re_path(rf"^{regex}$", _csrf_exempt(view))
 
     def catch_all(self) -> URLPattern:
@@ -76,6 +77,7 @@ class ApiService:
 
             return self._answer(request, refuse)
 
+        view.verbs = ()  # type: ignore[attr-defined]
         return re_path(r"^(?s:.*)$", _csrf_exempt(view))
 
     def _dispatch(

@@ -33,7 +33,7 @@ class MemcachedCache(BaseMemcachedCache):
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         super().__init__(server, params, library=memcache, value_not_found_exception=ValueError)
-        self._options = {
+        self._options: dict[str, Any] = {
             "pickler": _JsonPickler,
             "unpickler": _JsonPickler,
             "dead_retry": 5,
@@ -43,5 +43,7 @@ class MemcachedCache(BaseMemcachedCache):
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         """Return the cached value; a server that is down answers *default*."""
-        value = self._cache.get(self.make_and_validate_key(key, version=version))
+        value = self._cache.get(  # type: ignore[attr-defined]
+            self.make_and_validate_key(key, version=version)
+        )
         return default if value is None else value

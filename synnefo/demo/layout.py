@@ -111,10 +111,11 @@ class Layout:
         return keys
 
     def _configuration(self, keys: dict[str, str]) -> str:
+        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(self.root / "db.sqlite3")}
         return f"""# Written by "make run" at every start; put your own settings into 99-local.conf beside it.
 SECRET_KEY = {keys["signing"]!r}
 SECRET_ENCRYPTION_KEY = {keys["encryption"]!r}
-DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": {str(self.root / "db.sqlite3")!r}}}}}
+DATABASES = {{"default": {database!r}}}
 AMQP_HOSTS = [{self.broker!r}]
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 LOG_DIR = {str(self.logs)!r}

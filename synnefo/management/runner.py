@@ -95,7 +95,7 @@ def _command_log(argv: list[str]) -> Iterator[None]:
     with log:
         log.write(f"{datetime.now(UTC).isoformat()} pid {os.getpid()}: {' '.join(masked(argv))}\n")
         with (
-            contextlib.redirect_stdout(_Tee(sys.stdout, log)),  # type: ignore[type-var]
-            contextlib.redirect_stderr(_Tee(sys.stderr, log)),  # type: ignore[type-var]
+            contextlib.redirect_stdout(_Tee(sys.stdout, log)),
+            contextlib.redirect_stderr(_Tee(sys.stderr, log)),
         ):
             yield

@@ -1,0 +1,178 @@
+"""The generated references: settings, configuration samples, commands, API routes.
+
+``docs-generate`` writes them; a test compares them with the tree, so that none goes stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pprint
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.core.management import get_commands, load_command_class
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from synnefo import settings_registry
+from synnefo.settings_registry import Setting
+
+_HEADER = "<!-- Written by `make docs`; change the code it describes instead. -->\n\n"
+#: Apps whose commands are ours.
+OUR_APPS = ("synnefo", "branding", "astakos", "pithos", "cyclades")
+
+
+def documents() -> dict[str, str]:
+    """Return every generated file as path relative to the tree → content."""
+    files = {
+        "docs/reference/settings.md": _HEADER + settings_page(),
+        "docs/reference/commands.md": _HEADER + commands_page(),
+        "docs/reference/api.md": _HEADER + api_page(),
+    }
+    for conf, text in configuration_samples().items():
+        files[f"conf/{conf}.conf"] = text
+    return files
+
+
+def write(root: Path) -> list[str]:
+    """Write the generated files below *root*; return those that changed."""
+    changed = []
+    for name, text in documents().items():
+        path = root / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            changed.append(name)
+    return changed
+
+
+def _by_file() -> dict[str, list[Setting]]:
+    groups: dict[str, list[Setting]] = defaultdict(list)
+    for setting in settings_registry.declared().values():
+        groups[setting.conf].append(setting)
+    return dict(sorted(groups.items()))
+
+
+def settings_page() -> str:
+    """Return the settings reference, grouped by the file a setting ships in."""
+    lines = [
+        "# Settings",
+        "",
+        "Set these in a `*.conf` file of `/etc/synnefo` (or `$SYNNEFO_SETTINGS_DIR`), or as the environment",
+        "variable `SNF_<NAME>`; `SNF_<NAME>_FILE` names a file that holds the value.",
+    ]
+    for conf, settings in _by_file().items():
+        lines += ["", f"## {conf}.conf", "", "| Setting | Type | Default | Meaning |", "|---|---|---|---|"]
+        for setting in settings:
+            default = "(secret)" if setting.secret else f"`{setting.default!r}`"
+            choices = f" One of {', '.join(f'`{c!r}`' for c in setting.choices)}." if setting.choices else ""
+            row = (f"`{setting.name}`", setting.type_name, default, setting.help + choices)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def configuration_samples() -> dict[str, str]:
+    """Return the shipped ``*.conf`` files: every setting with its default, commented out."""
+    samples = {}
+    for conf, settings in _by_file().items():
+        parts = [
+            f"# {conf}.conf: defaults, commented out. Your values go into a later file such as 99-local.conf."
+        ]
+        for setting in settings:
+            literal = pprint.pformat(setting.default, width=90, sort_dicts=False).replace("\n", "\n# ")
+            parts.append(f"# {setting.help}\n# {setting.name} = {literal}")
+        samples[conf] = "\n\n".join(parts) + "\n"
+    return samples
+
+
+def our_commands() -> dict[str, str]:
+    """Return the names of this project's commands with their apps."""
+    return {name: app for name, app in sorted(get_commands().items()) if app in OUR_APPS}
+
+
+def commands_page() -> str:
+    """Return the command reference: purpose, usage and options of each ``snf-manage`` command."""
+    lines = [
+        "# Commands",
+        "",
+        "Run as `snf-manage <command>`; `--help` prints the same with an explanation.",
+        "",
+    ]
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, app in our_commands().items():
+        groups[app].append(name)
+    for app in OUR_APPS:
+        if groups.get(app):
+            lines += [f"## {app}", ""]
+            for name in groups[app]:
+                lines += _command(app, name)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_DJANGO_OPTIONS = frozenset(
+    [
+        "--help",
+        "--version",
+        "--verbosity",
+        "--settings",
+        "--pythonpath",
+        "--traceback",
+        "--no-color",
+        "--force-color",
+        "--skip-checks",
+    ]
+)
+
+
+def _command(app: str, name: str) -> Iterator[str]:
+    parser = load_command_class(app, name).create_parser("snf-manage", name)
+    yield f"### {name}"
+    yield ""
+    yield re.sub(r"\s+", " ", str(parser.description or "")).strip()
+    yield ""
+    rows = list(_arguments(parser))
+    if rows:
+        yield from ("| Argument | Meaning |", "|---|---|", *rows, "")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        if _DJANGO_OPTIONS & set(action.option_strings) or action.help == argparse.SUPPRESS:
+            continue
+        names = ", ".join(action.option_strings) or str(action.metavar or action.dest)
+        meaning = re.sub(r"\s+", " ", (action.help or "").replace("%(default)s", str(action.default))).strip()
+        if action.required and action.option_strings:
+            meaning += " Required."
+        yield f"| `{names}` | {meaning} |".replace("||", "|")
+
+
+def api_page() -> str:
+    """Return every URL pattern of the project."""
+    lines = [
+        "# API routes",
+        "",
+        "Paths are regular expressions below the host.",
+        "",
+        "| Path | Verbs |",
+        "|---|---|",
+    ]
+    for pattern, verbs in sorted(set(routes())):
+        lines.append(f"| `{pattern}` | {verbs} |".replace("(?:/|$)", "/"))
+    return "\n".join(lines) + "\n"
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """Yield (regular expression, verbs) of every route but the catch-alls."""
+    yield from _walk(get_resolver(), "")
+
+
+def _walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, str]]:
+    for pattern in resolver.url_patterns:
+        part = str(pattern.pattern).lstrip("^")
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern, prefix + part)
+        elif isinstance(pattern, URLPattern):
+            verbs = getattr(pattern.callback, "verbs", None)
+            if verbs != ():
+                yield prefix + part, ", ".join(verbs or ("GET",))

@@ -1,0 +1,116 @@
+"""Fixtures that start real components, once per run, and the rule about skipped tests in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from tests import environment
+from tests.lab.ganeti import GanetiCluster
+from tests.lab.instance import Instance, Unavailable
+from tests.lab.kamaki import PYTHON_MISSING, Kamaki, kamaki_program
+from tests.lab.memcached import Memcached
+from tests.lab.names import resolve_here
+from tests.lab.packages import why_missing
+from tests.lab.rabbitmq import RabbitMQ
+
+_Component = TypeVar("_Component", bound=Instance | RabbitMQ)
+
+
+def started(make: Callable[[], _Component]) -> _Component:
+    """Start a component, or skip the test when this machine lacks it."""
+    try:
+        component = make()
+        component.start()
+    except Unavailable as error:
+        pytest.skip(why_missing(str(error)))
+    return component
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """URL of a superuser's PostgreSQL database; tests make databases of their own beside it."""
+    url = environment.database_url()
+    if not url:
+        pytest.skip(why_missing("PostgreSQL is not installed"))
+    return url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """One RabbitMQ node for tests that leave it running."""
+    broker = started(RabbitMQ)
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def memcached() -> Iterator[Memcached]:
+    """One memcached."""
+    server = started(Memcached)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def ganeti() -> Iterator[GanetiCluster]:
+    """A real cluster whose instances are marker files; its name resolves in this process."""
+    cluster = started(lambda: GanetiCluster(hypervisors=("fake",)))
+    with resolve_here(cluster.names):
+        yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def ganeti_kvm() -> Iterator[GanetiCluster]:
+    """A real cluster that runs QEMU guests; its name resolves in this process."""
+    cluster = started(lambda: GanetiCluster(hypervisors=("kvm", "fake")))
+    with resolve_here(cluster.names):
+        yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def kamaki(tmp_path_factory: pytest.TempPathFactory) -> Kamaki:
+    """The kamaki client with a configuration of its own."""
+    try:
+        program = kamaki_program()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    return Kamaki(program, tmp_path_factory.mktemp("kamaki"))
+
+
+# -- skipped tests in CI -------------------------------------------------------------------------------
+
+
+def _forbidden_skip(report: pytest.TestReport | pytest.CollectReport) -> str | None:
+    """Why a skip must count as a failure; None when it may stay one."""
+    if not report.skipped or os.environ.get("CI") != "true" or hasattr(report, "wasxfail"):
+        return None
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if PYTHON_MISSING in reason:
+        return None
+    return f"skipped, which CI does not accept: {reason}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Turn skips into failures in CI."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    complaint = _forbidden_skip(report)
+    if complaint:
+        report.outcome, report.longrepr = "failed", complaint
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Turn skipped modules into failures in CI."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    complaint = _forbidden_skip(report)
+    if complaint:
+        report.outcome, report.longrepr = "failed", complaint

@@ -1,0 +1,214 @@
+"""Private RabbitMQ nodes, alone or as a cluster."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab.instance import Instance, Unavailable, free_ports, port_answers, run_tool
+
+_PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+
+
+class RabbitMQNode(Instance):
+    """One broker node with its own Erlang port mapper, so that no other Erlang program is met."""
+
+    component = "rabbitmq"
+
+    def __init__(self, *, cookie: str | None = None, epmd_port: int | None = None) -> None:
+        super().__init__()
+        if not (_PROGRAMS / "rabbitmq-server").exists():
+            raise Unavailable("RabbitMQ is not installed")
+        self.port, self.distribution_port, own_epmd_port = free_ports(3)
+        self.shares_epmd = epmd_port is not None
+        self.epmd_port = epmd_port or own_epmd_port
+        self.cookie = cookie or self.name
+        self.node = f"{self.name}@localhost"
+        self._system_user = "rabbitmq" if os.getuid() == 0 else None
+        self._server: subprocess.Popen[bytes] | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """AMQP URL with a user that may do everything."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(self.directory),
+            "ERL_EPMD_PORT": str(self.epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self.distribution_port),
+            "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.directory / "log"),
+            "RABBITMQ_LOGS": "-",
+            # Makes the start script become the broker, so that signals reach it.
+            "RABBITMQ_ALLOW_INPUT": "true",
+            "RABBITMQ_PID_FILE": str(self.directory / "pid"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.directory / "rabbitmq-env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(self.directory / "generated"),
+            # Busy waiting of idle schedulers costs a core per node on small machines.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput +sbwt none +sbwtdcpu none +sbwtdio none +S 2:2",
+        }
+
+    def _start(self) -> None:
+        (self.directory / "rabbitmq.conf").write_text(
+            "loopback_users = none\n"
+            "vm_memory_high_watermark.absolute = 512MB\n"
+            "disk_free_limit.absolute = 50MB\n"
+        )
+        (self.directory / "enabled_plugins").write_text("[].\n")
+        cookie = self.directory / ".erlang.cookie"
+        cookie.write_text(self.cookie)
+        cookie.chmod(0o400)
+        for name in ("mnesia", "log", "generated"):
+            (self.directory / name).mkdir()
+        if self._system_user is not None:
+            account = pwd.getpwnam(self._system_user)
+            for path in [self.directory, *self.directory.iterdir()]:
+                os.chown(path, account.pw_uid, account.pw_gid)
+        if not self.shares_epmd:
+            self._epmd = self.spawn_process(
+                ["epmd", "-port", str(self.epmd_port), "-address", "127.0.0.1"],
+                log="epmd.log",
+                environment=self._environment(),
+                user=self._system_user,
+            )
+            self.wait_for(lambda: port_answers(self.epmd_port), child=self._epmd, log="epmd.log", timeout=10)
+        self._launch()
+
+    def _launch(self) -> None:
+        self._server = self.spawn_process(
+            [_PROGRAMS / "rabbitmq-server"],
+            log="rabbitmq.log",
+            environment=self._environment(),
+            user=self._system_user,
+        )
+        self.wait_for(self._is_ready, child=self._server, log="rabbitmq.log", timeout=90)
+
+    def _is_ready(self) -> bool:
+        return port_answers(self.port) and "Server startup complete" in self.log_tail("rabbitmq.log", 20)
+
+    def control(self, *arguments: str, program: str = "rabbitmqctl") -> str:
+        """Run ``rabbitmqctl`` (or another of its tools) against this node."""
+        return run_tool(
+            [_PROGRAMS / program, "-q", *arguments],
+            directory=self.directory,
+            environment=self._environment(),
+            user=self._system_user,
+        )
+
+    def join(self, other: RabbitMQNode) -> None:
+        """Make this node a member of the other node's cluster."""
+        self.control("stop_app")
+        self.control("join_cluster", other.node)
+        self.control("start_app")
+
+    # -- faults ----------------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """SIGKILL: what was not confirmed may be lost, what was confirmed must not."""
+        assert self._server is not None
+        (self.directory / "rabbitmq.log").write_text("")
+        self.end_process(self._server, signal_number=signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop if it runs, then start with the same data and the same port."""
+        assert self._server is not None
+        if self._server.poll() is None:
+            self.end_process(self._server, grace=30)
+        (self.directory / "rabbitmq.log").write_text("")
+        self._launch()
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers."""
+        assert self._server is not None
+        os.kill(self._server.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Undo :meth:`pause`."""
+        assert self._server is not None
+        os.kill(self._server.pid, signal.SIGCONT)
+
+
+class RabbitMQ:
+    """One node, or a cluster of several nodes on this machine."""
+
+    def __init__(self, *, nodes: int = 1) -> None:
+        first = RabbitMQNode()
+        others = [RabbitMQNode(cookie=first.cookie, epmd_port=first.epmd_port) for _ in range(nodes - 1)]
+        self.nodes: Sequence[RabbitMQNode] = [first, *others]
+        self._started = False
+
+    @property
+    def url(self) -> str:
+        """AMQP URL of the first node."""
+        return self.nodes[0].url
+
+    @property
+    def urls(self) -> list[str]:
+        """AMQP URLs of all nodes, as AMQP_HOSTS wants them."""
+        return [node.url for node in self.nodes]
+
+    @property
+    def port(self) -> int:
+        """TCP port of the first node."""
+        return self.nodes[0].port
+
+    def start(self) -> RabbitMQ:
+        """Start all nodes and join them; a second call changes nothing."""
+        if self._started:
+            return self
+        self._started = True
+        try:
+            for node in self.nodes:
+                node.start()
+            for node in self.nodes[1:]:
+                node.join(self.nodes[0])
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop all nodes."""
+        self._started = False
+        for node in reversed(self.nodes):
+            node.stop()
+
+    def __enter__(self) -> RabbitMQ:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def kill(self) -> None:
+        """SIGKILL the first node."""
+        self.nodes[0].kill()
+
+    def restart(self) -> None:
+        """Start the first node again."""
+        self.nodes[0].restart()
+
+    def pause(self) -> None:
+        """Freeze the first node."""
+        self.nodes[0].pause()
+
+    def resume(self) -> None:
+        """Let the first node go on."""
+        self.nodes[0].resume()
+
+    def control(self, *arguments: str) -> str:
+        """``rabbitmqctl`` on the first node."""
+        return self.nodes[0].control(*arguments)
