@@ -32,8 +32,8 @@ class RapiTransport:
 
     ``verify`` demands a certificate for ``host`` from a known authority (or from ``ca_file``).
     ``ca_file`` alone pins the certificate or authority in that file without comparing names: Ganeti's own
-    certificate is self-signed and carries a fixed name. Timeouts are in seconds. ``pool`` limits and protects; without one
-    calls are unlimited. ``transport`` replaces the network in tests.
+    certificate is self-signed and carries a fixed name. Timeouts are in seconds. ``pool`` limits and
+    protects; without one calls are unlimited. ``transport`` replaces the network in tests.
     """
 
     def __init__(
@@ -105,6 +105,18 @@ class RapiTransport:
                     raise
                 time.sleep((RETRY_DELAY_MS * attempt + secrets.randbelow(RETRY_DELAY_MS)) / 1000)
         raise AssertionError("unreachable")
+
+    def _get_object(self, path: str, query: Sequence[tuple[str, str]] = ()) -> JsonObject:
+        answer = self._get(path, query)
+        if not isinstance(answer, dict):
+            raise RapiUnavailable(f"GET {path}: the answer is not an object")
+        return answer
+
+    def _get_list(self, path: str, query: Sequence[tuple[str, str]] = ()) -> list[Any]:
+        answer = self._get(path, query)
+        if not isinstance(answer, list):
+            raise RapiUnavailable(f"GET {path}: the answer is not a list")
+        return answer
 
     def _request(
         self,
