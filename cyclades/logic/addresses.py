@@ -98,13 +98,14 @@ def release_all(ips: Sequence[IPAddress]) -> None:
 def detach_from_ports(ports: Sequence[Port], reason: str | None = None) -> None:
     """Take every address off *ports*: floating IPs become free, others go back to their pools.
 
-    *ports* have ``machine`` and ``network`` loaded. *reason* replaces the usual text of the history.
+    *reason* is added to the usual text of the history.
     """
+    note = f" ({reason})" if reason else ""
     ips = list(IPAddress.objects.filter(nic__in=[port.pk for port in ports], deleted=False))
     by_port = {port.pk: port for port in ports}
     record_history(
         (
-            (by_port[ip.nic_id], ip.address, DISASSOCIATE, reason or f"remove ip from port {ip.nic_id}")
+            (by_port[ip.nic_id], ip.address, DISASSOCIATE, f"remove ip from port {ip.nic_id}{note}")
             for ip in ips
             if ip.nic_id is not None
         )
@@ -146,37 +147,35 @@ def record_association(ports: Iterable[Port]) -> None:
     )
 
 
-def set_port_addresses(port: Port, *, ipv4: str | None, mac: str | None) -> bool:
+def set_port_addresses(port: Port, ipv4: str | None, ipv6: str | None) -> bool:
     """Make the rows say what Ganeti reports of *port*; return whether anything changed.
 
-    Ganeti is authoritative for IPv4; the IPv6 address follows from the MAC address. The caller holds the
-    server's lock. An address that another port has is left there and logged.
+    Ganeti is authoritative. *ipv6* follows from the MAC address; ``None`` says nothing about it. The
+    caller holds the server's lock. An address that another port has is left there and logged.
     """
     current = {ip.ipversion: ip for ip in port.ips.all() if not ip.deleted}
-    ipv6 = _expected_ipv6(port, mac)
-    wanted = {4: ipv4, 6: ipv6}
+    wanted = {4: ipv4} if ipv6 is None else {4: ipv4, 6: ipv6}
     changed = [
         version
         for version, address in wanted.items()
         if (current[version].address if version in current else None) != address
     ]
-    # A network without an IPv6 subnet, or a MAC not known yet, says nothing about IPv6.
-    changed = [version for version in changed if version == 4 or ipv6 is not None]
-    if not changed:
-        return False
     pools = LockedPools([port.network_id]) if 4 in changed else None
     for version in changed:
         if version in current:
             _drop(port, current[version], pools)
         _adopt(port, version, wanted[version], pools)
-    return True
+    return bool(changed)
 
 
-def _expected_ipv6(port: Port, mac: str | None) -> str | None:
-    subnet = _subnet(port, 6)
-    if subnet is None or not mac:
-        return None
-    return eui64(mac, subnet.cidr)
+def reserve_external(network: Network, addresses: Sequence[str]) -> None:
+    """Withhold *addresses* of the locked *network*; those in no pool are nobody's to hand out."""
+    pools = LockedPools([network.pk])
+    for address in addresses:
+        try:
+            pools.set_reserved(network.pk, address, reserved=True)
+        except AddressOutside:
+            log.info("network %s has no pool with %s, which was reserved in Ganeti", network.pk, address)
 
 
 def _subnet(port: Port, ipversion: int) -> Subnet | None:

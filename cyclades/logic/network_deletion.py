@@ -9,7 +9,6 @@ from astakos import public as astakos
 from cyclades.logic import network_flavors, quota
 from cyclades.models import BackendNetwork, IPPool, Network, NetworkState
 from synnefo import clock
-from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +34,6 @@ def begin_refund(network: Network) -> Refund:
         force=True,
     )
     return Refund(serial)
-
-
-@retry_on_deadlock
-def finish(network_id: int) -> bool:
-    """End a network that is being destroyed if no backend has it any more; return whether it ended.
-
-    Joins the caller's transaction. Call it before locking the network.
-    """
-    with atomic():
-        seen = Network.objects.filter(pk=network_id, deleted=False, action=DESTROY).first()
-        if seen is None or _held_by_backends(seen):
-            return False
-        refund = begin_refund(seen)
-        network = lock_one(Network.objects.filter(pk=network_id))
-        return finish_locked(network, refund)
 
 
 def finish_locked(network: Network, refund: Refund) -> bool:

@@ -144,6 +144,11 @@ def delete(credentials: Credentials, *, network_id: int) -> None:
         audit.record(credentials, "network.delete", f"network:{network_id}")
 
 
+def finish_deletion(network: Network) -> None:
+    """End the locked *network* if its destruction was asked for and no backend has it any more."""
+    network_deletion.finish_locked(network, network_deletion.begin_refund(network))
+
+
 def _require_unused(network: Network) -> None:
     if Port.objects.filter(network=network).exists():
         raise Conflict(
