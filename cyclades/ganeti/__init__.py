@@ -1,1 +1,0 @@
-"""Everything that speaks to Ganeti: names, requests, placement, job submission and repair."""

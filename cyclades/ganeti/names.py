@@ -46,6 +46,11 @@ def network_id_of(name: str | None) -> int | None:
     return _number(name, f"{_prefix()}net-")
 
 
+def link_name(network_id: int) -> str:
+    """Return the routing table of a routed network that was given none."""
+    return f"{_prefix()}link-{network_id}"
+
+
 def nic_name(port_id: int) -> str:
     """Return the Ganeti name of a port."""
     return f"{_prefix()}nic-{port_id}"
@@ -79,7 +84,7 @@ def backend_mac_prefix(mac_prefix: str, backend_index: int) -> str:
 
 def encode_tag(tag: str) -> str:
     """Return a server tag as Ganeti stores it (contract 2.2)."""
-    return quote_plus(tag, safe=":").replace("%", "/").replace("_", "*")
+    return quote_plus(tag, safe=":").replace("~", "%7E").replace("%", "/").replace("_", "*")
 
 
 def is_valid_tag(tag: str) -> bool:

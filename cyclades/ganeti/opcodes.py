@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -27,25 +26,16 @@ class Opcode(StrEnum):
     CLUSTER_SET_PARAMS = "OP_CLUSTER_SET_PARAMS"
 
 
-@dataclass(frozen=True)
-class Action:
-    """How an instance action is asked for: verb, path below the instance, and the opcode it becomes."""
-
-    method: str
-    path: str
-    opcode: Opcode
-
-
-#: ``{instance}`` is the instance's name.
-ACTIONS: dict[str, Action] = {
-    "create": Action("POST", "/2/instances", Opcode.INSTANCE_CREATE),
-    "delete": Action("DELETE", "/2/instances/{instance}", Opcode.INSTANCE_REMOVE),
-    "startup": Action("PUT", "/2/instances/{instance}/startup", Opcode.INSTANCE_STARTUP),
-    "shutdown": Action("PUT", "/2/instances/{instance}/shutdown", Opcode.INSTANCE_SHUTDOWN),
-    "reboot": Action("POST", "/2/instances/{instance}/reboot", Opcode.INSTANCE_REBOOT),
-    "modify": Action("PUT", "/2/instances/{instance}/modify", Opcode.INSTANCE_SET_PARAMS),
-    "tags-add": Action("PUT", "/2/instances/{instance}/tags", Opcode.TAGS_SET),
-    "tags-delete": Action("DELETE", "/2/instances/{instance}/tags", Opcode.TAGS_DEL),
+#: The opcode that each action of an intent's payload becomes.
+OPCODES: dict[str, Opcode] = {
+    "create": Opcode.INSTANCE_CREATE,
+    "delete": Opcode.INSTANCE_REMOVE,
+    "startup": Opcode.INSTANCE_STARTUP,
+    "shutdown": Opcode.INSTANCE_SHUTDOWN,
+    "reboot": Opcode.INSTANCE_REBOOT,
+    "modify": Opcode.INSTANCE_SET_PARAMS,
+    "tags-add": Opcode.TAGS_SET,
+    "tags-delete": Opcode.TAGS_DEL,
 }
 
 #: Two jobs with one of these opcodes on the same instance have the same effect, so an event without a

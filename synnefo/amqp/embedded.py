@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from synnefo.amqp import store
@@ -31,7 +32,7 @@ class EmbeddedClient(Client):
 
     def __init__(self, url: str, *, name: str = "") -> None:
         path = url.removeprefix("embedded://")
-        if not os.path.isabs(path):
+        if not Path(path).is_absolute():
             raise ValueError("an embedded broker's URL must hold an absolute path: embedded:///path/to/file")
         self._path = path
         self._name = name
@@ -49,6 +50,7 @@ class EmbeddedClient(Client):
     # Topology
 
     def exchange_declare(self, name: str, type: str = "topic") -> None:
+        """Create the exchange."""
         with self._transaction() as database:
             store.declare_exchange(database, name, type)
 
@@ -60,23 +62,28 @@ class EmbeddedClient(Client):
         exclusive: bool = False,
         quorum: bool = False,
     ) -> None:
+        """Create the queue."""
         with self._transaction() as database:
             owner = self._client if exclusive else None
             store.declare_queue(database, name, dead_letter_exchange, expires_ms, owner)
 
     def queue_bind(self, queue: str, exchange: str, routing_key: str) -> None:
+        """Bind the queue."""
         with self._transaction() as database:
             store.bind(database, queue, exchange, routing_key)
 
     def queue_delete(self, queue: str) -> None:
+        """Remove the queue."""
         with self._transaction() as database:
             store.delete_queue(database, queue)
 
     def queue_purge(self, queue: str) -> int:
+        """Empty the queue."""
         with self._transaction() as database:
             return store.purge(database, queue)
 
     def queue_length(self, queue: str) -> int:
+        """Count what waits."""
         with self._transaction() as database:
             return store.length(database, queue)
 
@@ -91,6 +98,7 @@ class EmbeddedClient(Client):
         *,
         timeout: float | None = None,
     ) -> None:
+        """Store the message in all queues that want it, on disk when this returns."""
         with self._transaction(timeout) as database:
             store.publish(database, exchange, routing_key, body, headers or {})
 
@@ -98,11 +106,13 @@ class EmbeddedClient(Client):
         """Nothing to wait for: every message is on disk when `publish` returns."""
 
     def pending_count(self) -> int:
+        """Return 0: every message is on disk when `publish` returns."""
         return 0
 
     # Consuming
 
     def consume(self, queues: Sequence[str], *, prefetch: int = 100) -> Deliveries:
+        """Subscribe to the queues."""
         with self._transaction() as database:
             if self._queues is not None:
                 raise AmqpError("this client has a subscription already")
@@ -112,10 +122,12 @@ class EmbeddedClient(Client):
         return Deliveries(self)
 
     def cancel(self) -> None:
+        """End the subscription."""
         with self._lock:
             self._queues = None
 
     def next_delivery(self, timeout: float | None = None) -> Delivery | None:
+        """Return the next message of the subscription."""
         deadline = None if timeout is None else time.monotonic() + timeout
         pause = FIRST_POLL_SECONDS
         while True:
@@ -134,6 +146,7 @@ class EmbeddedClient(Client):
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
     def get(self, queue: str) -> Delivery | None:
+        """Fetch one message."""
         with self._transaction() as database:
             store.length(database, queue)
         return self._claim((queue,), None)
@@ -163,6 +176,7 @@ class EmbeddedClient(Client):
             )
 
     def ack(self, delivery: Delivery, multiple: bool = False) -> None:
+        """Remove the message for good."""
         with self._transaction() as database:
             if delivery.epoch != self._pid or delivery.tag not in self._tags:
                 return
@@ -172,6 +186,7 @@ class EmbeddedClient(Client):
                 del self._tags[tag]
 
     def reject(self, delivery: Delivery, requeue: bool = False) -> None:
+        """Give the message back or dead-letter it."""
         with self._transaction() as database:
             if delivery.epoch != self._pid or delivery.tag not in self._tags:
                 return
@@ -182,6 +197,7 @@ class EmbeddedClient(Client):
                 store.dead_letter(database, message, self._client, "rejected")
 
     def close(self) -> None:
+        """Give back what is unacknowledged and forget this client."""
         with self._lock:
             if self._closed:
                 return

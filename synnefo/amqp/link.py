@@ -145,7 +145,7 @@ class Link:
         try:
             if self._down is None:
                 connection.ioloop.start()
-        except Exception as error:  # the edge of this thread: whatever broke must end the link, not only us
+        except Exception as error:  # noqa: BLE001  (the thread's edge: whatever broke ends the link)
             logger.warning("connection to the broker failed: %r", error)
             self._end(AmqpUnavailable(f"the connection broke: {error!r}"))
         finally:

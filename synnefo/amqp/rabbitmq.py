@@ -91,6 +91,8 @@ class RabbitClient(Client):
     # Topology
 
     def exchange_declare(self, name: str, type: str = "topic") -> None:
+        """Create the exchange, now and after every reconnection."""
+
         def declare(channel: Channel, done: Completion) -> None:
             channel.exchange_declare(name, type, durable=True, callback=done)
 
@@ -104,6 +106,7 @@ class RabbitClient(Client):
         exclusive: bool = False,
         quorum: bool = False,
     ) -> None:
+        """Create the queue, now and after every reconnection."""
         arguments: dict[str, Any] = {}
         if dead_letter_exchange is not None:
             arguments["x-dead-letter-exchange"] = dead_letter_exchange
@@ -118,22 +121,27 @@ class RabbitClient(Client):
         self._declare(("queue", name), declare)
 
     def queue_bind(self, queue: str, exchange: str, routing_key: str) -> None:
+        """Bind the queue, now and after every reconnection."""
+
         def bind(channel: Channel, done: Completion) -> None:
             channel.queue_bind(queue, exchange, routing_key, callback=done)
 
         self._declare(("bind", queue, exchange, routing_key), bind)
 
     def queue_delete(self, queue: str) -> None:
+        """Remove the queue."""
         with self._changed:
             for key in [key for key in self._declared if key[0] != "exchange" and key[1] == queue]:
                 del self._declared[key]
         self._call(lambda channel, done: channel.queue_delete(queue, callback=done))
 
     def queue_purge(self, queue: str) -> int:
+        """Empty the queue."""
         frame = self._call(lambda channel, done: channel.queue_purge(queue, callback=done))
         return int(frame.method.message_count)
 
     def queue_length(self, queue: str) -> int:
+        """Count what waits."""
         frame = self._call(lambda channel, done: channel.queue_declare(queue, passive=True, callback=done))
         return int(frame.method.message_count)
 
@@ -156,6 +164,7 @@ class RabbitClient(Client):
         *,
         timeout: float | None = None,
     ) -> None:
+        """Send a persistent message, again after a reconnection if the broker has not confirmed it."""
         message = _Pending(exchange, routing_key, body, dict(headers) if headers else None)
         with self._changed:
             self._pending.append(message)
@@ -169,9 +178,11 @@ class RabbitClient(Client):
             raise
 
     def flush(self, *, timeout: float | None = None) -> None:
+        """Wait for all confirms."""
         self._settle(0, timeout)
 
     def pending_count(self) -> int:
+        """Count what is not confirmed."""
         with self._changed:
             return len(self._pending)
 
@@ -241,6 +252,7 @@ class RabbitClient(Client):
     # Consuming
 
     def consume(self, queues: Sequence[str], *, prefetch: int = 100) -> Deliveries:
+        """Subscribe to the queues, now and after every reconnection; the prefetch counts for each queue."""
         if self._subscription is not None:
             raise AmqpError("this client has a subscription already")
         link = self._connected(None)
@@ -251,6 +263,7 @@ class RabbitClient(Client):
         return Deliveries(self)
 
     def cancel(self) -> None:
+        """End the subscription."""
         with self._changed:
             self._subscription = None
             link = self._link
@@ -264,6 +277,7 @@ class RabbitClient(Client):
             self.reject(delivery, requeue=True)
 
     def next_delivery(self, timeout: float | None = None) -> Delivery | None:
+        """Return the next message; reconnects when needed, which may take longer than the timeout."""
         deadline = _deadline(timeout)
         while True:
             link = self._link
@@ -287,6 +301,7 @@ class RabbitClient(Client):
                     self._changed.wait(_remaining(deadline))
 
     def get(self, queue: str) -> Delivery | None:
+        """Fetch one message."""
         with self._get_lock:
             link = self._connected(None)
             answer = link.get(queue, CALL_SECONDS)
@@ -295,6 +310,7 @@ class RabbitClient(Client):
         return self._delivery(link, queue, *answer)
 
     def ack(self, delivery: Delivery, multiple: bool = False) -> None:
+        """Remove the message for good; without effect after a reconnection, when it is redelivered."""
         with self._changed:
             link = self._link
             if link is None or delivery.epoch != link.epoch or delivery.tag not in self._outstanding:
@@ -313,6 +329,7 @@ class RabbitClient(Client):
                 link.post(lambda channel, tag=tag: channel.basic_ack(tag))  # type: ignore[misc]
 
     def reject(self, delivery: Delivery, requeue: bool = False) -> None:
+        """Give the message back or dead-letter it."""
         with self._changed:
             link = self._link
             if link is None or delivery.epoch != link.epoch or delivery.tag not in self._outstanding:
@@ -360,6 +377,7 @@ class RabbitClient(Client):
     # Connecting
 
     def close(self) -> None:
+        """Say goodbye and drop what is pending."""
         with self._changed:
             self._closed = True
             link, self._link = self._link, None

@@ -14,31 +14,19 @@ import pytest
 
 from synnefo.amqp import AmqpError, AmqpRefused, Client, connect
 from synnefo.amqp.topology import Topology
-from tests.rabbitmq_node import RabbitNode
+from tests.lab.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.functional
 
 Connect = Callable[..., Client]
 
 
-@pytest.fixture(scope="module")
-def rabbit() -> Iterator[RabbitNode]:
-    if not Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists():
-        pytest.skip("rabbitmq-server is not installed")
-    node = RabbitNode()
-    try:
-        node.start()
-        yield node
-    finally:
-        node.remove()
-
-
 @pytest.fixture(params=["embedded", "rabbitmq"])
 def broker_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "embedded":
         return f"embedded://{tmp_path}/broker.sqlite3"
-    node: RabbitNode = request.getfixturevalue("rabbit")
-    return node.url
+    broker: RabbitMQ = request.getfixturevalue("rabbitmq")
+    return broker.url
 
 
 @pytest.fixture
@@ -388,5 +376,3 @@ def test_topology_can_be_declared_twice(open_client: Connect) -> None:
     assert eventually(lambda: client.queue_length("tst-events-op") == 1)
     assert client.queue_length("tst-events-cluster") == 1
     assert client.queue_length("tst-events-network") == 0
-
-
