@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
@@ -37,6 +38,16 @@ class Item:
     failed: bool = False
 
 
+class Control(Protocol):
+    """Whoever answers the requests in the dispatcher's own queue."""
+
+    def declare(self) -> str:
+        """Create the queue and return its name."""
+
+    def answer(self, delivery: Delivery) -> None:
+        """Answer one request."""
+
+
 def topology() -> Topology:
     """Return the queues of this installation."""
     return Topology(
@@ -47,15 +58,20 @@ def topology() -> Topology:
 class Consumer:
     """Takes messages from the broker and has them applied; one thread, several may run side by side."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, control: Control | None = None) -> None:
         self.client = client
         self.topology = topology()
+        self._control = control
+        self._control_queue = ""
         self._subscribed = False
 
     def subscribe(self) -> None:
         """Declare queues and bindings and start consuming."""
         self.topology.declare(self.client)
         queues = [binding.queue for binding in self.topology.queues()]
+        if self._control is not None:
+            self._control_queue = self._control.declare()
+            queues.append(self._control_queue)
         self.client.consume(queues, prefetch=settings.DISPATCHER_PREFETCH)
         self._subscribed = True
 
@@ -96,6 +112,10 @@ class Consumer:
 
     def _prepare(self, item: Item) -> None:
         """Decode; what is not a message of the contract is logged and dropped."""
+        if self._control is not None and item.delivery.queue == self._control_queue:
+            item.outcome = "control"
+            self._control.answer(item.delivery)
+            return
         try:
             message = messages.decode(item.delivery.body)
         except messages.MessageError as error:

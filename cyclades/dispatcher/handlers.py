@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from cyclades.ganeti import clients, names, networks, refresh, submission
 from cyclades.ganeti.opcodes import Opcode
@@ -68,8 +68,13 @@ def _instance_is_missing(message: OpStatus) -> bool:
     server = Server.objects.select_related("backend").filter(pk=server_id_of(message)).first()
     if server is None or server.backend is None:
         return False
-    with clients.rapi_for(server.backend) as rapi:
-        return not submission.instance_exists(rapi, server.pk)
+    try:
+        with clients.rapi_for(server.backend) as rapi:
+            return not submission.instance_exists(rapi, server.pk)
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        # The removal counts as failed; the owner may ask again, or reconciliation finds out.
+        log.warning("server %d: its backend can't be asked: %s", server.pk, error)
+        return False
 
 
 def _network_is_missing(message: NetworkStatus) -> bool:
@@ -77,8 +82,12 @@ def _network_is_missing(message: NetworkStatus) -> bool:
     network = Network.objects.filter(pk=network_id_of(message)).first()
     if backend is None or network is None:
         return False
-    with clients.rapi_for(backend) as rapi:
-        return networks.find_network(rapi, network) is None
+    try:
+        with clients.rapi_for(backend) as rapi:
+            return networks.find_network(rapi, network) is None
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        log.warning("network %d: its backend can't be asked: %s", network.pk, error)
+        return False
 
 
 def _refresh(message: ClusterStatus) -> None:
@@ -112,7 +121,9 @@ def apply(work: Work, rows: LockedRows) -> Outcome:
     try:
         with transaction.atomic():
             return HANDLERS[type(message)](work, rows)
-    except BaseException:
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
         # The object in memory may hold half of the change.
         if server_id in rows.servers:
             rows.servers[server_id].refresh_from_db()

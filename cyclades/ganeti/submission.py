@@ -54,7 +54,7 @@ def _find_or_send(intent: JobIntent, known_jobs: Mapping[str, int] | None) -> in
     """Return the intent's job, submitting it unless an earlier attempt did; ``None`` if none is needed."""
     with clients.rapi_for(intent.backend) as rapi:
         if intent.attempts > 1:
-            found = (known_jobs or jobs_by_request(rapi)).get(intent.request_id)
+            found = (jobs_by_request(rapi) if known_jobs is None else known_jobs).get(intent.request_id)
             if found is not None:
                 return found
             if intent.operation == Task.BUILD and instance_exists(rapi, intent.server_id):

@@ -1,0 +1,20 @@
+"""Fixtures of the Cyclades tests, one module per area."""
+
+from __future__ import annotations
+
+from tests.cyclades.compute_fixtures import (  # noqa: F401
+    _fresh_cache,
+    anonymous,
+    backend,
+    bigger_flavor,
+    create_body,
+    cyclades_component,
+    flavor,
+    image,
+    make_person,
+    make_server,
+    person,
+    stranger,
+    submitted,
+    volume_type,
+)
