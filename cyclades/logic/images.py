@@ -18,6 +18,8 @@ PREFIX = "plankton:"
 PROPERTY_PREFIX = "plankton:property:"
 PUBLIC = "*"
 
+EPOCH = dt.datetime.fromtimestamp(0, tz=dt.UTC)
+
 AVAILABLE, UNAVAILABLE, ERROR, DELETED, UNKNOWN = "AVAILABLE", "UNAVAILABLE", "ERROR", "DELETED", "UNKNOWN"
 SAVING = "SAVING"
 
@@ -39,15 +41,15 @@ class Image:
     owner: str
     location: str
     mapfile: str
-    checksum: str
     size: int
     disk_format: str | None
-    container_format: str | None
     properties: dict[str, str]
-    is_public: bool
     is_snapshot: bool
-    created_at: dt.datetime
-    updated_at: dt.datetime
+    is_public: bool = False
+    container_format: str | None = None
+    checksum: str = ""
+    created_at: dt.datetime = EPOCH
+    updated_at: dt.datetime = EPOCH
     users: tuple[str, ...] = ()
     description: str | None = None
     volume_id: str | None = None
@@ -77,8 +79,8 @@ def image_of(info: pithos.ObjectInfo) -> Image | None:
         status=_status(info),
         owner=info.account,
         location=location_of(info.account, info.container, info.name),
-        mapfile=info.mapfile,
-        checksum=info.mapfile if info.is_snapshot else info.hash,
+        mapfile=info.mapfile or "",
+        checksum=info.mapfile or "" if info.is_snapshot else info.hash,
         size=info.size,
         disk_format=metadata.get(f"{PREFIX}disk_format"),
         container_format=metadata.get(f"{PREFIX}container_format"),

@@ -18,3 +18,10 @@ from tests.cyclades.compute_fixtures import (  # noqa: F401
     submitted,
     volume_type,
 )
+from tests.cyclades.network_fixtures import (  # noqa: F401
+    api,
+    mac_pool,
+    make_public_network,
+    private_network,
+    public_network,
+)
