@@ -18,3 +18,8 @@ from tests.cyclades.compute_fixtures import (  # noqa: F401
     submitted,
     volume_type,
 )
+from tests.cyclades.ganeti_fixtures import (  # noqa: F401
+    building,
+    cluster,
+    public_network,
+)
