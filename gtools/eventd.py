@@ -33,6 +33,7 @@ CONFIRM_BUFFER = 25
 SEND_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 2.0
 RESCAN_SECONDS = 30.0
+RENAME_SLACK_NS = 10_000_000_000
 HEALTH_SECONDS = 5.0
 DRAIN_SECONDS = 5.0
 STALE_HEARTBEAT_SECONDS = 60
@@ -212,9 +213,9 @@ class EventDaemon:
             if mtime_ns >= watermark:
                 complete = self._handle_safely(job) and complete
         if complete:
-            # Another second, because a file written during the scan may carry a slightly older time.
+            # Some seconds back, because a file may be renamed into place later than its time says.
             newest = min(max(present.values(), default=0), started_ns)
-            self._spool.set_watermark(max(watermark, newest - 1_000_000_000))
+            self._spool.set_watermark(max(watermark, newest - RENAME_SLACK_NS))
             self._spool.forget_jobs_except(self._still_needed(present))
 
     def _still_needed(self, present: Collection[int]) -> Collection[int]:

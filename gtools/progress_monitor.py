@@ -35,7 +35,7 @@ Connect = Callable[[], amqp.Client]
 
 
 def progress_message(instance: str, content: dict[str, Any]) -> Progress:
-    """Return the message for what the deployment said; raise `MessageError` if that is not of the contract."""
+    """Return the message for what the deployment said; raise `MessageError` if it fits no contract."""
     completed = content | {"instance": instance, "event_time": list(event_time_now())}
     message = decode(json.dumps(completed).encode())
     if not isinstance(message, Progress):

@@ -90,6 +90,11 @@ def _new_request_id() -> str:
 
 
 def _submit_after_commit(intent_id: int) -> None:
+    submit(intent_id)
+
+
+def submit(intent_id: int) -> None:
+    """Submit an intent of a transaction that has committed, here or in a thread as the settings say."""
     from cyclades.ganeti import submission
 
     if settings.GANETI_SUBMIT_IN_BACKGROUND:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from cyclades.logic import addresses as address_pools
+from cyclades.logic import network_deletion
 from cyclades.models import BackendNetwork, Network, NetworkState
 
 log = logging.getLogger(__name__)
@@ -16,10 +18,8 @@ def settle_state(network: Network) -> None:
     A network ends only when its destruction was asked for: one that merely lost its last cluster stays.
     """
     states = set(BackendNetwork.objects.filter(network=network).values_list("operstate", flat=True))
-    if network.action == "DESTROY" and states <= {NetworkState.DELETED}:
-        from cyclades.logic import networks
-
-        networks.finish_deletion(network)
+    if network.action == network_deletion.DESTROY and states <= {NetworkState.DELETED}:
+        network_deletion.finish_locked(network, network_deletion.begin_refund(network))
         return
     if network.state != NetworkState.ACTIVE:
         network.state = NetworkState.ACTIVE
@@ -28,6 +28,4 @@ def settle_state(network: Network) -> None:
 
 def reserve_externally(network: Network, addresses: Iterable[str]) -> None:
     """Withhold *addresses*, which an administrator reserved in Ganeti, from the network's pools."""
-    from cyclades.logic import addresses as address_pools
-
     address_pools.reserve_external(network, list(addresses))

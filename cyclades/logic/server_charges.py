@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
+
+from django.db import transaction
 
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import quota
 from cyclades.logic.server_disks import Change
 from cyclades.logic.server_table import quota_task
 from cyclades.models import Flavor, Server, Task
+from synnefo.errors import SynnefoError
 from synnefo.messages import OpStatus
+
+log = logging.getLogger(__name__)
 
 
 def settle(
@@ -25,7 +31,8 @@ def settle(
 
     Called while *server* still shows its old state and flavor, on which the amounts depend; *flavor* is
     the new one of a resize. A change that nobody reserved (an administrator's in Ganeti) is charged by
-    force, and makes what waits out of date. A build was charged when it was asked for.
+    force, and makes what waits out of date. A build was charged when it was asked for. What the quota
+    can't hold (usage below zero, a user without holdings) is logged for ``reconcile-resources-cyclades``.
     """
     if event.operation == Opcode.INSTANCE_CREATE or not succeeded:
         return
@@ -37,7 +44,12 @@ def settle(
         return
     quota.reject(server)
     name = f"client: dispatcher, resource: vm:{server.pk}, ganeti_job: {event.job_id}"
-    quota.charge_now(server.userid, deltas, name=name, force=True)
+    try:
+        with transaction.atomic():
+            quota.charge_now(server.userid, deltas, name=name, force=True)
+    except SynnefoError as error:
+        # Ganeti did it whether the books allow it or not; a stuck event would only add a second error.
+        log.error("server %d: job %d is not charged, quota is out of step: %s", server.pk, event.job_id, error)
 
 
 def _observed(

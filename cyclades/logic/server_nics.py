@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import QuerySet
+
 from cyclades.ganeti import names
 from cyclades.logic import addresses, ports
 from cyclades.models import Network, Port, PortState, Server, Task
@@ -74,7 +76,7 @@ def synchronise(server: Server, nics: Sequence[InstanceNic]) -> None:
     parsed = parse(nics)
     if parsed is None:
         return
-    known = {port.pk: port for port in Port.objects.filter(machine=server).prefetch_related("ips")}
+    known = {port.pk: port for port in _ports_of(server)}
     seen = set()
     for nic in parsed:
         port = known.get(nic.port_id or 0)
@@ -86,6 +88,14 @@ def synchronise(server: Server, nics: Sequence[InstanceNic]) -> None:
     stale = [port for pk, port in known.items() if pk not in seen and _is_stale(server, port)]
     if stale:
         ports.delete_port_rows(stale, f"removed from server {server.pk} in Ganeti")
+
+
+def _ports_of(server: Server) -> QuerySet[Port]:
+    return (
+        Port.objects.filter(machine=server)
+        .select_related("machine", "network")
+        .prefetch_related("ips", "network__subnets")
+    )
 
 
 def _is_stale(server: Server, port: Port) -> bool:

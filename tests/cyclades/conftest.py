@@ -18,10 +18,15 @@ from tests.cyclades.compute_fixtures import (  # noqa: F401
     submitted,
     volume_type,
 )
+from tests.cyclades.ganeti_fixtures import (  # noqa: F401
+    building,
+    cluster,
+    public_network,
+)
 from tests.cyclades.network_fixtures import (  # noqa: F401
     api,
+    internet,
     mac_pool,
     make_public_network,
     private_network,
-    public_network,
 )

@@ -90,7 +90,7 @@ def make_public(
 
 
 @pytest.fixture
-def public_network(db: None) -> Network:
+def internet(db: None) -> Network:
     """A public network of five free addresses, .2 to .6."""
     return make_public()
 

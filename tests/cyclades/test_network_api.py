@@ -151,25 +151,25 @@ def test_over_quota_is_413_and_takes_no_prefix(api: NetworkApi, person: Person, 
 
 
 def test_list_and_detail_show_own_and_public_ones_in_order(
-    api: NetworkApi, private_network: Network, public_network: Network, stranger: Person
+    api: NetworkApi, private_network: Network, internet: Network, stranger: Person
 ) -> None:
     for path in ("networks", "networks/", "networks/detail", "networks.json"):
         listed = api.get(path).json()["networks"]
-        assert [item["id"] for item in listed] == [str(private_network.pk), str(public_network.pk)]
+        assert [item["id"] for item in listed] == [str(private_network.pk), str(internet.pk)]
         assert set(listed[0]) == KEYS
     others = network_api(stranger).get("networks").json()["networks"]
-    assert [item["id"] for item in others] == [str(public_network.pk)]
+    assert [item["id"] for item in others] == [str(internet.pk)]
 
 
-def test_public_network_has_no_owner(api: NetworkApi, public_network: Network) -> None:
-    network = api.get(f"networks/{public_network.pk}").json()["network"]
+def test_public_network_has_no_owner(api: NetworkApi, internet: Network) -> None:
+    network = api.get(f"networks/{internet.pk}").json()["network"]
     assert (network["user_id"], network["tenant_id"]) == (None, None)
     assert network["public"] and network["shared"] and network["router:external"]
     assert network["SNF:floating_ip_pool"] is True
     assert len(network["subnets"]) == 1
 
 
-def test_drained_network_shows_its_own_status(api: NetworkApi, public_network: Network) -> None:
+def test_drained_network_shows_its_own_status(api: NetworkApi, internet: Network) -> None:
     Network.objects.update(drained=True)
     assert api.get("networks").json()["networks"][0]["status"] == "SNF:DRAINED"
 
@@ -224,8 +224,8 @@ def test_rename(api: NetworkApi, private_network: Network, body: object, status:
     assert response.status_code == status
 
 
-def test_public_network_is_the_administrators(api: NetworkApi, person: Person, public_network: Network) -> None:
-    path = f"networks/{public_network.pk}"
+def test_public_network_is_the_administrators(api: NetworkApi, person: Person, internet: Network) -> None:
+    path = f"networks/{internet.pk}"
     assert fault(api.put(path, {"network": {"name": "mine"}})) == (403, "forbidden")
     assert fault(api.delete(path)) == (403, "forbidden")
     assert fault(api.post(f"{path}/action", {"reassign": {"project": person.uuid}})) == (403, "forbidden")

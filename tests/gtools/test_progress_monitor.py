@@ -123,7 +123,9 @@ def test_wrong_call_shows_usage(arguments: list[str], capsys: pytest.CaptureFixt
 
 
 @given(
-    st.lists(st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=9), max_size=3), max_size=5),
+    st.lists(
+        st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=9), max_size=3), max_size=5
+    ),
     st.integers(min_value=1, max_value=40),
 )
 @settings(max_examples=100, deadline=None)
