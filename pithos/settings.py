@@ -133,9 +133,5 @@ declare(
     conf=_CONF,
     help="Most metadata items of one account, container or object in a domain.",
 )
-declare(
-    "PITHOS_ACC_MAX_GROUPS", 32, type=int, conf=_CONF, help="Most sharing groups of one account."
-)
-declare(
-    "PITHOS_ACC_MAX_GROUP_MEMBERS", 32, type=int, conf=_CONF, help="Most members of one sharing group."
-)
+declare("PITHOS_ACC_MAX_GROUPS", 32, type=int, conf=_CONF, help="Most sharing groups of one account.")
+declare("PITHOS_ACC_MAX_GROUP_MEMBERS", 32, type=int, conf=_CONF, help="Most members of one sharing group.")

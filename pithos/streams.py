@@ -42,7 +42,9 @@ def store_faults() -> Iterator[None]:
         yield
     except StoreFull as error:
         log.error("block store full: %s", error)
-        raise InsufficientStorage("The storage is full. Try again later or tell the administrator.") from error
+        raise InsufficientStorage(
+            "The storage is full. Try again later or tell the administrator."
+        ) from error
     except BlockStoreError as error:
         log.error("block store failure: %s", error)
         raise ServiceUnavailable(
@@ -105,9 +107,7 @@ def _shared_executor() -> ThreadPoolExecutor:
         return _executor[1]
 
 
-def read_range(
-    store: BlockStore, digests: Sequence[bytes], offset: int, length: int
-) -> Iterator[bytes]:
+def read_range(store: BlockStore, digests: Sequence[bytes], offset: int, length: int) -> Iterator[bytes]:
     """Yield ``length`` bytes from ``offset`` of the object made of ``digests``, in pieces of up to 1 MiB.
 
     What a block lacks up to the block size are NULs. Raises BlockStoreError at the block that is bad.

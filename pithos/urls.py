@@ -13,9 +13,7 @@ _OBJECT = rf"{_CONTAINER}/(?P<name>(?s:.+))"
 
 _object_store = [
     service.route(r"v1(?:\.0)?/?", GET=top.show, auth=optional_caller),
-    service.route(
-        rf"v1(?:\.0)?/{_ACCOUNT}/?", HEAD=accounts.head, POST=accounts.update, GET=accounts.show
-    ),
+    service.route(rf"v1(?:\.0)?/{_ACCOUNT}/?", HEAD=accounts.head, POST=accounts.update, GET=accounts.show),
     service.route(
         rf"v1(?:\.0)?/{_CONTAINER}/?",
         HEAD=containers.head,

@@ -20,43 +20,42 @@ from pithos.logic import objects
 from pithos.logic.objects import ObjectView
 from pithos.ranges import ByteRange, parse_range
 from pithos.streams import started, store_faults
+from synnefo.errors import NotModified
+
+_PIECE = 1 << 20
 
 
-class OpenFileResponse(HttpResponse):
-    """A reply whose whole body is (the rest of) one open file, which the web server sends by itself."""
+class SizedFile:
+    """``length`` bytes of an open file, from where it stands; what a web server's file sending wants."""
 
-    def __init__(self, file: BinaryIO, status: int) -> None:
-        super().__init__(status=status)
-        self.file_to_stream = _Sized(file)
-        self.block_size = 1 << 20
-        self.streaming = True
-        self._resource_closers.append(file.close)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the file in pieces, for a server that cannot send files."""
-        while piece := self.file_to_stream.read(self.block_size):
-            yield piece
-
-
-class _Sized:
-    """An open file that ends ``length`` bytes from where it stands."""
-
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, length: int) -> None:
         self.file = file
-        self.remaining: int | None = None
+        self.remaining = length
 
     def read(self, size: int) -> bytes:
-        wanted = size if self.remaining is None else min(size, self.remaining)
-        piece = self.file.read(wanted) if wanted else b""
-        if self.remaining is not None:
-            self.remaining -= len(piece)
+        """Return up to ``size`` bytes, nothing at the end."""
+        piece = self.file.read(min(size, self.remaining)) if self.remaining else b""
+        self.remaining -= len(piece)
         return piece
 
     def fileno(self) -> int:
+        """Return the descriptor, with which the server sends the file itself."""
         return self.file.fileno()
 
     def close(self) -> None:
+        """Close the file."""
         self.file.close()
+
+
+class OpenFileResponse(StreamingHttpResponse):
+    """A reply whose whole body is a stretch of one open file; Django hands it to ``wsgi.file_wrapper``."""
+
+    block_size = _PIECE
+
+    def __init__(self, file: SizedFile, status: int) -> None:
+        super().__init__(iter(lambda: file.read(_PIECE), b""), status=status)
+        self.file_to_stream = file
+        self._resource_closers.append(file.file.close)
 
 
 def object_headers(view: ObjectView) -> dict[str, str]:
@@ -98,7 +97,9 @@ def _common_headers(view: ObjectView) -> dict[str, str]:
     }
 
 
-def head_reply(request_headers: Mapping[str, str], view: ObjectView, headers: Mapping[str, str]) -> HttpResponse:
+def head_reply(
+    request_headers: Mapping[str, str], view: ObjectView, headers: Mapping[str, str]
+) -> HttpResponse:
     """Return the reply to HEAD of an object."""
     _check_conditions(request_headers, view)
     response = HttpResponse(b"", status=200)
@@ -160,20 +161,17 @@ def _check_conditions(request_headers: Mapping[str, str], view: ObjectView) -> N
     check_dates(request_headers, view.last_modified)
     try:
         parse_conditions(request_headers).check_read(view.etag)
-    except objects.NotModified as error:
+    except NotModified as error:
         error.headers["ETag"] = view.etag
         raise
 
 
-def _single(
-    view: ObjectView, headers: Mapping[str, str], part: ByteRange, status: int
-) -> HttpResponseBase:
+def _single(view: ObjectView, headers: Mapping[str, str], part: ByteRange, status: int) -> HttpResponseBase:
     """Return one stretch of data: by the server from a block's file if it lies inside one, else streamed."""
     file = _open_inside_block(view, part)
     response: HttpResponseBase
     if file is not None:
-        response = OpenFileResponse(file, status)
-        response.file_to_stream.remaining = part.length
+        response = OpenFileResponse(SizedFile(file, part.length), status)
     else:
         pieces = started(objects.read(view, part.offset, part.length))
         response = StreamingHttpResponse(pieces, status=status)
@@ -212,8 +210,8 @@ def _multipart(view: ObjectView, headers: Mapping[str, str], ranges: list[ByteRa
         yield f"\r\n--{boundary}--\r\n".encode()
 
     with store_faults():
-        for digest_probe in ranges[:1]:
-            next(objects.read(view, digest_probe.offset, 1))
+        # Meet a missing or damaged block while the answer can still be a fault.
+        next(objects.read(view, ranges[0].offset, 1))
     response = StreamingHttpResponse(body(), status=206)
     _dress(response, view, headers, None)
     response["Content-Type"] = f"multipart/byteranges; boundary={boundary}"

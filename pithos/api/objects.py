@@ -55,7 +55,9 @@ def _versions(request: HttpRequest, address: Address) -> HttpResponseBase:
     if reply_format(request) == "xml":
         children = [f'<version timestamp="{epoch(moment)}">{serial}</version>' for serial, moment in found]
         return reply("xml", xml_document("object", {"name": address.name}, children), status=200)
-    return reply("json", dumps({"versions": [[serial, epoch(moment)] for serial, moment in found]}), status=200)
+    return reply(
+        "json", dumps({"versions": [[serial, epoch(moment)] for serial, moment in found]}), status=200
+    )
 
 
 def put(request: HttpRequest, account: str, container: str, name: str) -> HttpResponseBase:
@@ -130,7 +132,9 @@ def _copied(
         conditions_on_source=conditions_on_source,
     )
     return reply(
-        reply_format(request), status=201, headers={"X-Object-Version": str(written.version), "ETag": written.etag}
+        reply_format(request),
+        status=201,
+        headers={"X-Object-Version": str(written.version), "ETag": written.etag},
     )
 
 

@@ -27,6 +27,6 @@ def show(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 
 def _checked(public_id: str) -> str:
-    if not public_id.isascii() or not public_id.isalnum() or len(public_id) > 256:
+    if "\0" in public_id or len(public_id) > 256:
         raise NotFound("There is no such public object.")
     return public_id

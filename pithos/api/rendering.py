@@ -77,7 +77,9 @@ def xml_document(tag: str, attributes: Mapping[str, str], children: Sequence[str
     (object-storage contract 6.2).
     """
     head = "".join(f" {name}={quoteattr(printable(value))}" for name, value in attributes.items())
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n\n<{tag}{head}>\n' + "\n".join(children) + f"\n</{tag}>\n"
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n\n<{tag}{head}>\n' + "\n".join(children) + f"\n</{tag}>\n"
+    )
 
 
 def xml_element(tag: str, value: object) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from astakos import public as astakos
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from astakos import public as astakos
 from synnefo.api import ApiService, request_token
 from synnefo.credentials import Credentials
 from synnefo.errors import Unauthorized

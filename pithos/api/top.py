@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from astakos import public as astakos
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from astakos import public as astakos
 from pithos.api import parameters
 from pithos.api.headers import encode_value
 from pithos.api.rendering import dumps, iso, lines, reply, reply_format, xml_document, xml_record
@@ -41,5 +42,7 @@ def _login(request: HttpRequest) -> HttpResponseBase:
     response = reply("json", status=204)
     response["X-Auth-Token"] = key
     response["X-Storage-Token"] = key
-    response["X-Storage-Url"] = encode_value(request.build_absolute_uri(request.path.rstrip("/") + "/") + user)
+    response["X-Storage-Url"] = encode_value(
+        request.build_absolute_uri(request.path.rstrip("/") + "/") + user
+    )
     return response

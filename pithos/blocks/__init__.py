@@ -56,6 +56,10 @@ class BlockStore(ABC):
         """Return an open verified file of the block and its length in bytes, or None if there is no file."""
 
     @abstractmethod
+    def path_of(self, digest: bytes) -> str:
+        """Return where the block of this digest is kept."""
+
+    @abstractmethod
     def exists(self, digest: bytes) -> bool:
         """Tell whether the block is there, and if so protect it from collection for another grace time."""
 

@@ -50,7 +50,7 @@ class DirectoryStore(BlockStore):
 
     # -- names
 
-    def block_path(self, digest: bytes) -> str:
+    def path_of(self, digest: bytes) -> str:
         """Return the absolute path where the block of this digest is kept."""
         return self._path("blocks", digest.hex())
 
@@ -71,7 +71,7 @@ class DirectoryStore(BlockStore):
         view = view[: trimmed_length(view)]
         digest = block_digest(view, self.algorithm)
         if digest != self.empty:
-            path = self.block_path(digest)
+            path = self.path_of(digest)
             if not self._holds(path, view):
                 self._write(path, view)
         return digest
@@ -89,7 +89,7 @@ class DirectoryStore(BlockStore):
         """Open a block's file, verified by policy, positioned at its beginning."""
         if digest == self.empty:
             return None
-        path = self.block_path(digest)
+        path = self.path_of(digest)
         try:
             file = open(path, "rb", buffering=0)
         except FileNotFoundError:
@@ -109,12 +109,12 @@ class DirectoryStore(BlockStore):
 
     def exists(self, digest: bytes) -> bool:
         """Tell whether the block's file is there; its time is renewed so that collection spares it."""
-        return digest == self.empty or self._renew(self.block_path(digest))
+        return digest == self.empty or self._renew(self.path_of(digest))
 
     def delete(self, digest: bytes) -> None:
         """Remove a block's file."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.block_path(digest))
+            os.unlink(self.path_of(digest))
 
     def iterate(self) -> Iterator[tuple[bytes, float]]:
         """Yield digest and file time of every stored block, in no order."""

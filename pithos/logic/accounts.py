@@ -75,15 +75,9 @@ def _shares(account: str, holders: frozenset[str]) -> bool:
 
 def _quotas(account: str) -> tuple[int | None, dict[str, int]]:
     """Return bytes used over all projects, None if the user has no quota yet, and the limit by project."""
-    found = astakos.service_quotas(users=[account], resources=[RESOURCE]).get(account, {})
-    limits: dict[str, int] = {}
-    used = 0
-    for project, resources in found.items():
-        values = resources.get(RESOURCE)
-        if values:
-            limits[project] = int(values["limit"])
-            used += int(values["usage"])
-    return (used if found else None), limits
+    found = astakos.service_quotas(users=[account], resources=[RESOURCE])
+    limits = {quota.project: quota.limit for quota in found}
+    return (sum(quota.usage for quota in found) if found else None), limits
 
 
 def _metadata_at(node: Node, until: datetime | None) -> dict[str, str]:
@@ -97,7 +91,6 @@ def _metadata_at(node: Node, until: datetime | None) -> dict[str, str]:
 
 def _at(node: Node, view: AccountView, until: datetime) -> AccountView:
     """Return the view as of a moment in the past; groups and quotas stay those of now (contract 4.1)."""
-
 
     containers = Version.objects.filter(
         node__parent=node, mtime__lt=until, source=None, cluster__in=[Cluster.CURRENT, Cluster.HISTORY]

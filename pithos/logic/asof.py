@@ -12,7 +12,9 @@ from pithos.models import Cluster, Node, Version
 def versions(container: Node, until: datetime) -> QuerySet[Version]:
     """Return the versions that were current strictly before ``until``, with their nodes."""
     newest = (
-        Version.objects.filter(node=OuterRef("node"), mtime__lt=until).order_by("-mtime", "-pk").values("pk")[:1]
+        Version.objects.filter(node=OuterRef("node"), mtime__lt=until)
+        .order_by("-mtime", "-pk")
+        .values("pk")[:1]
     )
     return (
         Version.objects.filter(node__parent=container, pk=Subquery(newest))

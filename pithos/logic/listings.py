@@ -23,8 +23,26 @@ from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden, NotFound
 
 _STEPS = 2000
-_COLUMNS = ("hash", "size", "type", "mtime", "muser", "uuid", "checksum", "pk", "available", "map_check_timestamp")
-_LOOKUPS = {"=": "value", "!=": "value", "<=": "value__lte", ">=": "value__gte", "<": "value__lt", ">": "value__gt"}
+_COLUMNS = (
+    "hash",
+    "size",
+    "type",
+    "mtime",
+    "muser",
+    "uuid",
+    "checksum",
+    "pk",
+    "available",
+    "map_check_timestamp",
+)
+_LOOKUPS = {
+    "=": "value",
+    "!=": "value",
+    "<=": "value__lte",
+    ">=": "value__gte",
+    "<": "value__lt",
+    ">": "value__gt",
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,11 @@ def list_objects(
     owner = permissions.is_owner(credentials, account)
     node = find_container(account, container)
     if node is None:
-        raise NotFound("The container does not exist.") if owner else Forbidden("You may not see this container.")
+        raise (
+            NotFound("The container does not exist.")
+            if owner
+            else Forbidden("You may not see this container.")
+        )
     visible = _visible(credentials, node, query, owner)
     if query.until is not None:
         return _page(query, _then(node, query))
@@ -133,6 +155,7 @@ def _restricted(container: Node, query: ObjectQuery, visible: Q | None) -> Query
 
 def _meta_conditions(terms: Sequence[MetaTerm], link: str) -> Iterator[Q | Exists]:
     """Yield conditions: any plain key, none of the negated ones, every comparison (contract 6.2)."""
+
     def items(**conditions: str) -> QuerySet[Attribute]:
         latest = {"is_latest": True} if link == "node" else {}
         return Attribute.objects.filter(**{link: OuterRef("pk")}, **latest, domain=USER_DOMAIN, **conditions)
@@ -297,9 +320,7 @@ def _then(container: Node, query: ObjectQuery) -> Iterator[ObjectEntry]:
         yield ObjectEntry(*row)
 
 
-def _add_sharing(
-    credentials: Credentials, container: Node, entries: list[ObjectEntry], owner: bool
-) -> None:
+def _add_sharing(credentials: Credentials, container: Node, entries: list[ObjectEntry], owner: bool) -> None:
     """Put the objects' own grants on the entries, and hide public ids from others. At most two queries."""
     if not entries:
         return

@@ -77,9 +77,7 @@ def keys_in_use(container: Node) -> list[str]:
 def store(version: Version, node: Node, domains: Mapping[str, Mapping[str, str]]) -> None:
     """Write a new version's metadata."""
     rows = [
-        Attribute(
-            version=version, node=node, parent_id=node.parent_id, domain=domain, key=key, value=value
-        )
+        Attribute(version=version, node=node, parent_id=node.parent_id, domain=domain, key=key, value=value)
         for domain, items in domains.items()
         for key, value in items.items()
     ]

@@ -82,9 +82,9 @@ def lock_containers(*places: tuple[str, str]) -> dict[tuple[str, str], Node]:
     for account, container in wanted:
         condition |= Q(parent__name=account, name=container)
     rows = lock_rows(
-        Node.objects.filter(
-            condition, parent__isnull=False, parent__parent__isnull=True
-        ).select_related("parent", "policy")
+        Node.objects.filter(condition, parent__isnull=False, parent__parent__isnull=True).select_related(
+            "parent", "policy"
+        )
     )
     found = {(row.parent.name, row.name): row for row in rows if row.parent is not None}
     if len(found) < len(wanted):

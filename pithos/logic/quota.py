@@ -27,7 +27,9 @@ def charge(credentials: Credentials, *, holder: str, project: str, quantity: int
         commit(credentials, astakos.charge(holder, project, {RESOURCE: quantity}), name=name)
 
 
-def reassign(credentials: Credentials, *, holder: str, source: str, target: str, size: int, name: str) -> None:
+def reassign(
+    credentials: Credentials, *, holder: str, source: str, target: str, size: int, name: str
+) -> None:
     """Move the charge of ``size`` bytes from one project to another, all or nothing.
 
     It is issued even for no bytes, because that is what refuses an unknown project (object-storage
@@ -51,7 +53,7 @@ def commit(credentials: Credentials, provisions: list[astakos.Provision], *, nam
             auto_accept=True,
         )
     except OverLimit as error:
-        raise ProjectOverLimit(error.message, details=error.details or error.message) from error
+        raise ProjectOverLimit("Resource limit exceeded for your account.", details=error.message) from error
 
 
 def check_container(container: Node, *, grew: int) -> None:

@@ -52,12 +52,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Written:
-    """What a write made: version number, entity tag, object id and size in bytes."""
+    """What a write made: version number, entity tag, object id, size in bytes, and bytes it costs."""
 
     version: int
     etag: str
     uuid: str
     size: int
+    charge: int
 
 
 class MissingBlocks(Conflict):
@@ -200,7 +201,7 @@ def finish_write(
             name=address.path,
         )
     version = change.version
-    return Written(version.pk, etag_of(version), version.uuid, version.size)
+    return Written(version.pk, etag_of(version), version.uuid, version.size, change.charge)
 
 
 def _other_domains(current: Version | None) -> Domains:

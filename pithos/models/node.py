@@ -30,10 +30,14 @@ class Node(models.Model):
         db_table = "pithos_node"
         constraints = [
             models.UniqueConstraint(fields=["parent", "name"], name="pithos_node_path_key"),
-            models.UniqueConstraint(fields=["name"], condition=Q(parent=None), name="pithos_node_account_key"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(parent=None), name="pithos_node_account_key"
+            ),
         ]
         indexes = [
-            models.Index(fields=["parent", "name"], condition=Q(is_live=True), name="pithos_node_listing_idx"),
+            models.Index(
+                fields=["parent", "name"], condition=Q(is_live=True), name="pithos_node_listing_idx"
+            ),
         ]
 
     def __str__(self) -> str:

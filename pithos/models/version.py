@@ -56,7 +56,9 @@ class Version(models.Model):
             ),
             models.CheckConstraint(condition=Q(size__gte=0), name="pithos_version_size_check"),
             models.CheckConstraint(condition=Q(cluster__in=[0, 1, 2]), name="pithos_version_cluster_check"),
-            models.CheckConstraint(condition=Q(available__in=[-1, 0, 1]), name="pithos_version_available_check"),
+            models.CheckConstraint(
+                condition=Q(available__in=[-1, 0, 1]), name="pithos_version_available_check"
+            ),
         ]
         indexes = [
             models.Index(fields=["node", "mtime"], name="pithos_version_node_mtime_idx"),

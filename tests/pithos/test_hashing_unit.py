@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithos.hashing import block_count, block_digest, empty_digest, object_digest, parse_digest, trimmed_length
+from pithos.hashing import (
+    block_count,
+    block_digest,
+    empty_digest,
+    object_digest,
+    parse_digest,
+    trimmed_length,
+)
 
 pytestmark = pytest.mark.unit
 
