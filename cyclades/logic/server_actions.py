@@ -59,11 +59,10 @@ def resize(credentials: Credentials, *, server_id: int, flavor_id: int) -> JobIn
     """
     seen = server_change.seen_server(credentials, server_id)
     flavor = flavors.for_resize(credentials, flavor_id=flavor_id, project=seen.project)
-    require_allowed(credentials, seen, Task.RESIZE)
-    _check_resize(seen, flavor)
     change = JobChange(
         task=Task.RESIZE,
-        payload=lambda _: requests.modify_beparams_payload(flavor) | {"flavor": flavor.pk},
+        check=lambda server: _check_resize(server, flavor),
+        payload=lambda _: requests.modify_beparams_payload(flavor),
         deltas=lambda server: quota.server_deltas(server, Task.RESIZE, flavor=flavor),
     )
     return server_change.run(credentials, server_id=server_id, change=change)

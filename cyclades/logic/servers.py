@@ -22,9 +22,10 @@ def get_server(credentials: Credentials, *, server_id: int) -> Server:
 
 
 def lock_server(credentials: Credentials, *, server_id: int) -> Server:
-    """Lock and return a visible server inside the caller's transaction; raises ``NotFound``."""
+    """Lock and return a visible server with its flavor and backend; raises ``NotFound``."""
+    servers = visible_servers(credentials).select_related("flavor__volume_type", "backend")
     try:
-        return locks.lock_one(visible_servers(credentials).filter(pk=server_id))
+        return locks.lock_one(servers.filter(pk=server_id))
     except Server.DoesNotExist as error:
         raise NotFound("Server not found.") from error
 
