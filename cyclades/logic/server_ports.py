@@ -112,7 +112,7 @@ class _Work:
         ids |= {port.network_id for port in self.existing.values()}
         wanted = Q(pk__in=sorted(ids))
         if WILDCARDS & {spec for spec in specs if isinstance(spec, str)}:
-            wanted |= Q(public=True, drained=False, deleted=False)
+            wanted |= Q(public=True, deleted=False)
         rows = lock_rows(Network.objects.filter(wanted))
         prefetch_related_objects(rows, "subnets")
         self.networks = {network.pk: network for network in rows}

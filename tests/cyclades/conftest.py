@@ -23,3 +23,10 @@ from tests.cyclades.ganeti_fixtures import (  # noqa: F401
     cluster,
     public_network,
 )
+from tests.cyclades.network_fixtures import (  # noqa: F401
+    api,
+    internet,
+    mac_pool,
+    make_public_network,
+    private_network,
+)
