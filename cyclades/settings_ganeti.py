@@ -164,12 +164,8 @@ declare(
     conf=_BACKEND,
     help="Firewall profile of a public NIC that has no tag.",
 )
-declare(
-    "DISPATCHER_PREFETCH", 200, type=int, conf=_DISPATCHER, help="Messages in flight to one dispatcher."
-)
-declare(
-    "DISPATCHER_BATCH_SIZE", 50, type=int, conf=_DISPATCHER, help="Messages handled in one transaction."
-)
+declare("DISPATCHER_PREFETCH", 200, type=int, conf=_DISPATCHER, help="Messages in flight to one dispatcher.")
+declare("DISPATCHER_BATCH_SIZE", 50, type=int, conf=_DISPATCHER, help="Messages handled in one transaction.")
 declare(
     "DISPATCHER_BATCH_MILLISECONDS",
     20,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from cyclades.dispatcher import handlers
 from cyclades.dispatcher.handlers import Work
@@ -101,7 +101,6 @@ class Consumer:
         return batch
 
     def _handle(self, batch: Sequence[Item]) -> None:
-        close_old_connections()
         for item in batch:
             self._prepare(item)
         todo = [item for item in batch if item.work is not None and not item.failed]

@@ -110,7 +110,9 @@ def lock(works: Iterable[Work]) -> LockedRows:
         rows.servers = {server.pk: server for server in lock_rows(queryset)}
     network_ids = {pk for pk in map(network_id_of, messages) if pk is not None}
     if network_ids:
-        rows.networks = {network.pk: network for network in lock_rows(Network.objects.filter(pk__in=network_ids))}
+        rows.networks = {
+            network.pk: network for network in lock_rows(Network.objects.filter(pk__in=network_ids))
+        }
     return rows
 
 

@@ -9,7 +9,7 @@ import time
 
 import prometheus_client
 from django.conf import settings
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from cyclades.dispatcher import health
 from cyclades.dispatcher.consumer import Consumer, DatabaseAway
@@ -79,6 +79,8 @@ class Dispatcher:
                 log.info("the broker's connection did not end well: %s", error)
 
     def _step(self) -> None:
+        # A connection that the database ended meanwhile is replaced before it is needed.
+        close_old_connections()
         try:
             self.run_once(_IDLE_SECONDS)
             self._failures = 0

@@ -33,9 +33,7 @@ def allocate(*, user_id: str, project: str, flavor: Flavor) -> Backend:
         return pinned
     demand = _demand(flavor, project)
     strategy = cast(AllocatorBase, import_string(settings.BACKEND_ALLOCATOR_MODULE)())
-    candidates: Sequence[Backend] = list(
-        Backend.objects.filter(offline=False, drained=False).order_by("pk")
-    )
+    candidates: Sequence[Backend] = list(Backend.objects.filter(offline=False, drained=False).order_by("pk"))
     candidates = strategy.filter_backends(candidates, demand)
     candidates = [backend for backend in candidates if _is_usable(backend, flavor)]
     return _reserve(strategy, candidates, demand)
@@ -82,7 +80,9 @@ def _is_usable(backend: Backend, flavor: Flavor) -> bool:
         if flavor.volume_type.template not in backend.disk_templates:
             return False
         # A cluster that was set aside proves by this request that it is back.
-        if clients.is_set_aside(backend) or backend.updated < clock.now() - timedelta(minutes=settings.BACKEND_REFRESH_MIN):
+        if clients.is_set_aside(backend) or backend.updated < clock.now() - timedelta(
+            minutes=settings.BACKEND_REFRESH_MIN
+        ):
             refresh.refresh_resources(backend)
     except (ServiceUnavailable, clients.GanetiApiError) as error:
         log.warning("backend %s is left out of a placement: %s", backend, error)

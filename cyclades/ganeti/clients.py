@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from cyclades.ganeti.rapi import GanetiApiError, RapiClient, RapiPool, RapiRefused, RapiUnavailable, RapiUnknown
+from cyclades.ganeti.rapi import (
+    GanetiApiError,
+    RapiClient,
+    RapiPool,
+    RapiRefused,
+    RapiUnavailable,
+    RapiUnknown,
+)
 from cyclades.models import Backend
 from synnefo import crypto, metrics
 from synnefo.errors import ServiceUnavailable
@@ -34,7 +41,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-PASSWORD_PURPOSE = "backend-password"
+PASSWORD_PURPOSE = "backend-password"  # noqa: S105  (a name, not a secret)
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,7 @@ def _create_and_connect(backend: Backend, network: Network, row: BackendNetwork)
             depends = [rapi.CreateNetwork(**requests.network_parameters(network, row.mac_prefix))]
         connected = _groups_of(existing) if existing else set()
         groups = [group["name"] for group in rapi.GetGroups(bulk=True)]
-        return [
-            connect_group(rapi, network, group, depends) for group in groups if group not in connected
-        ]
+        return [connect_group(rapi, network, group, depends) for group in groups if group not in connected]
 
 
 def find_network(rapi: clients.RapiClient, network: Network) -> Mapping[str, Any] | None:
@@ -97,7 +95,5 @@ def delete_network(backend: Backend, network: Network) -> list[int]:
         existing = find_network(rapi, network)
         if existing is None:
             return []
-        jobs = [
-            rapi.DisconnectNetwork(name, group) for group in sorted(_groups_of(existing))
-        ]
+        jobs = [rapi.DisconnectNetwork(name, group) for group in sorted(_groups_of(existing))]
         return [*jobs, rapi.DeleteNetwork(name, depends=[[job, ANY_END] for job in jobs])]

@@ -17,11 +17,12 @@ from typing import Any
 from django.conf import settings
 
 from cyclades.ganeti import clients, names, observation, refresh, submission
-from cyclades.logic import server_events
+from cyclades.logic import reconcile_servers, server_events
 from cyclades.models import Backend, IntentState, JobIntent, Server
 from synnefo import clock
 from synnefo.db.locks import atomic, lock_one
 from synnefo.errors import ServiceUnavailable, SynnefoError
+from synnefo.messages import OpStatus
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def _instance(rapi: clients.RapiClient, server_id: int) -> Json | None:
         raise
 
 
-def _apply(intent: JobIntent, event: server_events.OpStatus, *, instance_missing: bool) -> None:
+def _apply(intent: JobIntent, event: OpStatus, *, instance_missing: bool) -> None:
     try:
         with atomic():
             server = lock_one(Server.objects.select_related("flavor", "backend").filter(pk=intent.server_id))
@@ -170,8 +171,6 @@ def _is_open(intent: JobIntent) -> bool:
 
 def _settle_vanished(intent: JobIntent, instance: Json | None) -> None:
     """End a task whose job Ganeti no longer knows, then bring the server in line with its instance."""
-    from cyclades.logic import reconcile_servers
-
     with atomic():
         server = lock_one(Server.objects.select_related("flavor", "backend").filter(pk=intent.server_id))
         if not _is_open(intent):

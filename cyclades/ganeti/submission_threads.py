@@ -44,7 +44,7 @@ def _run(request: str, function: Callable[..., object], arguments: tuple[Any, ..
     with request_id.bound(request):
         try:
             function(*arguments)
-        except Exception:  # noqa: BLE001  (the thread's edge: the intent stays for the repair task)
+        except Exception:
             log.exception("a job could not be submitted now; the repair task will try again")
         finally:
             connections.close_all()

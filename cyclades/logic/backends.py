@@ -10,7 +10,15 @@ from typing import Any
 from django.db import IntegrityError
 
 from cyclades.ganeti import clients, networks, refresh
-from cyclades.models import MAX_BACKENDS, Backend, BackendNetwork, Network, NetworkState, ProjectBackend, Server
+from cyclades.models import (
+    MAX_BACKENDS,
+    Backend,
+    BackendNetwork,
+    Network,
+    NetworkState,
+    ProjectBackend,
+    Server,
+)
 from synnefo import audit, clock, crypto
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
@@ -39,9 +47,7 @@ def check_credentials(*, clustername: str, port: int, username: str, password: s
 
     Raises ``BadRequest`` for wrong credentials or name, ``ServiceUnavailable`` for silence.
     """
-    client = clients.new_client(
-        clustername=clustername, port=port, username=username, password=password
-    )
+    client = clients.new_client(clustername=clustername, port=port, username=username, password=password)
     try:
         with client as rapi:
             # A dry run needs write access like the real thing and changes nothing.
@@ -97,7 +103,9 @@ def add_backend(
             with atomic():
                 backend.save(force_insert=True)
         except IntegrityError as error:
-            raise Conflict(f"Another backend was added at the same time as {clustername}. Try again.") from error
+            raise Conflict(
+                "Another backend was added at the same time. Try again."
+            ) from error
         audit.record(credentials, "backend.add", f"backend:{backend.pk}", clustername=clustername)
     return backend
 

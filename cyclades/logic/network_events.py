@@ -88,7 +88,9 @@ def _row_of(network: Network, backend: Backend) -> BackendNetwork:
     return row
 
 
-def _apply_final(network: Network, row: BackendNetwork, event: NetworkStatus, *, network_missing: bool) -> None:
+def _apply_final(
+    network: Network, row: BackendNetwork, event: NetworkStatus, *, network_missing: bool
+) -> None:
     effect = effect_of(event.operation, event.status, network_missing=network_missing)
     if effect.moves_time:
         row.backendtime = event.event_datetime

@@ -49,7 +49,9 @@ def settle(
             quota.charge_now(server.userid, deltas, name=name, force=True)
     except SynnefoError as error:
         # Ganeti did it whether the books allow it or not; a stuck event would only add a second error.
-        log.error("server %d: job %d is not charged, quota is out of step: %s", server.pk, event.job_id, error)
+        log.error(
+            "server %d: job %d is not charged, quota is out of step: %s", server.pk, event.job_id, error
+        )
 
 
 def _observed(

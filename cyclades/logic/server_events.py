@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -208,6 +209,11 @@ def find_flavor(
             f"{wanted['disk']} GiB of volume type {current.volume_type_id} for server {server.pk}."
         )
     return found
+
+
+def at(event: OpStatus, moment: datetime) -> OpStatus:
+    """Return *event* as of another *moment*."""
+    return replace(event, event_time=(int(moment.timestamp()), moment.microsecond))
 
 
 def simulated(

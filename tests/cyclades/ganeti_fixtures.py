@@ -175,7 +175,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
 @pytest.fixture
 def public_network(db) -> Network:
     network = Network.objects.create(
-        name="public", flavor="CUSTOM", mode="bridged", link="br0", mac_prefix="aa:00:0", public=True, state="ACTIVE"
+        name="public",
+        flavor="CUSTOM",
+        mode="bridged",
+        link="br0",
+        mac_prefix="aa:00:0",
+        public=True,
+        state="ACTIVE",
     )
     subnet = Subnet.objects.create(
         network=network, ipversion=4, cidr="10.0.3.0/24", gateway="10.0.3.1", public=True
@@ -222,7 +228,9 @@ def building(make_server, public_network) -> Server:
     return server
 
 
-def make_intent(server: Server, operation: str = Task.BUILD, action: str = "create", **values: Any) -> JobIntent:
+def make_intent(
+    server: Server, operation: str = Task.BUILD, action: str = "create", **values: Any
+) -> JobIntent:
     return JobIntent.objects.create(
         **(
             {
@@ -270,7 +278,13 @@ def op_event(
 
 
 def network_event(
-    network: Network, backend: Backend, operation: str, status: str = "success", *, at: float = 0, **values: Any
+    network: Network,
+    backend: Backend,
+    operation: str,
+    status: str = "success",
+    *,
+    at: float = 0,
+    **values: Any,
 ) -> NetworkStatus:
     moment = START + timedelta(seconds=at)
     return NetworkStatus(

@@ -346,9 +346,7 @@ def test_an_old_building_port_goes_unless_it_is_being_connected(make_server, pub
 def test_a_nic_in_an_unknown_network_leaves_all_ports_alone(make_server, public_network):
     server = make_server()
     port = add_port(server, public_network, state=PortState.ACTIVE)
-    event = op_event(
-        server, Opcode.INSTANCE_STARTUP, instance_nics=(nic_of(port, network="made-by-hand"),)
-    )
+    event = op_event(server, Opcode.INSTANCE_STARTUP, instance_nics=(nic_of(port, network="made-by-hand"),))
     apply(server, event)
     assert Port.objects.get().mac is None
     assert fresh(server).operstate == STARTED

@@ -8,7 +8,16 @@ import pytest
 
 from cyclades.ganeti import clients, jobs, repair, requests, submission
 from cyclades.logic import quota, vmapi
-from cyclades.models import BackendNetwork, IntentState, JobIntent, PortState, Server, ServerState, Task, VolumeStatus
+from cyclades.models import (
+    BackendNetwork,
+    IntentState,
+    JobIntent,
+    PortState,
+    Server,
+    ServerState,
+    Task,
+    VolumeStatus,
+)
 from synnefo import clock
 from tests.cyclades.ganeti_fixtures import make_intent
 
