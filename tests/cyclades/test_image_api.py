@@ -161,15 +161,14 @@ def test_lists_are_bare_for_kamaki_and_wrapped_for_glance(owner: ImageUser, regi
 
 
 def test_list_costs_a_fixed_number_of_queries(
-    owner: ImageUser, django_assert_num_queries: Callable[..., object], django_assert_max_num_queries
+    owner: ImageUser, django_assert_num_queries: Callable[..., object]
 ) -> None:
-    owner.register(owner.upload("first"))
-    with django_assert_max_num_queries(10) as captured:
-        assert len(detail(owner)) == 1
-    for number in range(5):
-        owner.register(owner.upload(f"image{number}"))
-    with django_assert_num_queries(len(captured)):
-        assert len(detail(owner)) == 6
+    for count in (1, 6):
+        while len(detail(owner)) < count:
+            owner.register(owner.upload(f"image{len(detail(owner))}"))
+        for read in (detail, lambda user: user.compute("GET", "images/detail").json()["images"]):
+            with django_assert_num_queries(6):
+                assert len(read(owner)) == count
 
 
 def _names(user: ImageUser, query: str) -> list[str]:
@@ -312,7 +311,7 @@ def test_copy_of_an_image_is_an_image_of_its_own(owner: ImageUser, registered_im
     copied = owner.call(
         "PUT",
         f"{STORE}/{owner.uuid}/images/copy",
-        headers={"X-Copy-From": "/images/debian.diskdump"},
+        headers={"X-Copy-From": "/images/debian.diskdump", "Content-Length": "0"},
         content_type="",
     )
     assert copied.status_code == 201
