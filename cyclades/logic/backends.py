@@ -103,9 +103,7 @@ def add_backend(
             with atomic():
                 backend.save(force_insert=True)
         except IntegrityError as error:
-            raise Conflict(
-                "Another backend was added at the same time. Try again."
-            ) from error
+            raise Conflict("Another backend was added at the same time. Try again.") from error
         audit.record(credentials, "backend.add", f"backend:{backend.pk}", clustername=clustername)
     return backend
 

@@ -132,7 +132,14 @@ def _nics(server: Server, instance: Json, moment: datetime) -> Iterator[Differen
             continue
         addresses = {ip.ipversion: ip.address for ip in port.ips.all() if not ip.deleted}
         # An IPv6 address that Ganeti's NIC does not imply is left alone.
-        here[port.pk] = (port.state, port.index, port.network_id, port.mac, addresses.get(4), port.firewall_profile)
+        here[port.pk] = (
+            port.state,
+            port.index,
+            port.network_id,
+            port.mac,
+            addresses.get(4),
+            port.firewall_profile,
+        )
     there = {
         nic.port_id: (PortState.ACTIVE, nic.index, nic.network_id, nic.mac, nic.ipv4, nic.firewall_profile)
         for nic in parsed
@@ -171,9 +178,7 @@ def _disks(server: Server, instance: Json, moment: datetime) -> Iterator[Differe
     if here != there:
         differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
         known = any(name in here for name in differing)
-        event = server_events.simulated(
-            server, opcode=Opcode.INSTANCE_SET_PARAMS, moment=moment, disks=disks
-        )
+        event = server_events.simulated(server, opcode=Opcode.INSTANCE_SET_PARAMS, moment=moment, disks=disks)
         yield Difference(Kind.DISKS, f"differs in disks {', '.join(differing)}", event if known else None)
 
 
