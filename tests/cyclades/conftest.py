@@ -30,3 +30,10 @@ from tests.cyclades.network_fixtures import (  # noqa: F401
     make_public_network,
     private_network,
 )
+from tests.cyclades.image_fixtures import (  # noqa: F401
+    make_image_user,
+    object_store,
+    owner,
+    reader,
+    registered_image,
+)
