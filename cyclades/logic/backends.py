@@ -146,7 +146,7 @@ def provide_public_networks(backend: Backend) -> list[NetworkJob]:
 
 
 def wait_for_job(backend: Backend, job_id: int, *, timeout: float = 600.0) -> Mapping[str, Any]:
-    """Wait until a job of *backend* has ended and return it; raises ``ServiceUnavailable`` after *timeout*."""
+    """Wait up to *timeout* seconds for a job of *backend* and return it; raises ``ServiceUnavailable``."""
     try:
         with clients.rapi_for(backend) as rapi:
             return rapi.WaitForJobCompletion(job_id, timeout=timeout)

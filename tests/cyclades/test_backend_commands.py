@@ -57,7 +57,7 @@ def test_a_new_backend_is_drained_refreshed_and_has_the_public_networks(public_n
 
 def test_the_cluster_must_have_the_name_it_is_registered_with(cluster):
     cluster.info["name"] = "other.example"
-    with pytest.raises(CommandError, match="other.example"):
+    with pytest.raises(CommandError, match=r"other\.example"):
         call_command("backend-add", *ADD)
     assert not Backend.objects.exists()
 
