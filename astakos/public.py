@@ -10,19 +10,21 @@ from django.http import HttpRequest
 from astakos.logic import accounts, authentication, commissions, components, projects, quotas, users
 from astakos.logic.authentication import Identity, ServiceIdentity
 from astakos.logic.commissions import Failure, Resolution
-from astakos.logic.commissions import ProvisionRequest as Provision
+from astakos.logic.ledger import ProvisionRequest as Provision
 from astakos.logic.limits import project_holder, user_holder
 from astakos.logic.quotas import ProjectQuota, UserQuota
 from astakos.logic.resources import ResourceDefinition
 from astakos.logic.services import ServiceDefinition
 from astakos.logic.tokens import user_token
 from astakos.logic.users import UserCatalog
+from astakos.services import SERVICES as OWN_SERVICES
 from synnefo.api import request_token
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic
 from synnefo.errors import Unauthorized
 
 __all__ = [
+    "OWN_SERVICES",
     "CreatedUser",
     "Failure",
     "Identity",
@@ -49,8 +51,6 @@ __all__ = [
     "service_quotas",
     "user_catalog",
 ]
-
-NO_TOKEN = "Access denied. No authentication token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def authenticate_service(token: str) -> ServiceIdentity:
 def _token_of(request: HttpRequest) -> str:
     token = request_token(request)
     if token is None:
-        raise Unauthorized(NO_TOKEN)
+        raise Unauthorized(authentication.TEXT_WITHOUT_CREDENTIALS)
     return token
 
 
@@ -121,7 +121,7 @@ def issue_commission(
 def resolve_commissions(
     *, clientkey: str, accept: Collection[int] = (), reject: Collection[int] = ()
 ) -> Resolution:
-    """Accept and reject pending commissions in the caller's transaction; unknown serials are in ``failed``."""
+    """Accept and reject pending commissions in the caller's transaction; ``failed`` has the rest."""
     return commissions.resolve(clientkey=clientkey, accept=list(accept), reject=list(reject))
 
 

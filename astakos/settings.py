@@ -38,7 +38,7 @@ declare(
 )  # fmt: skip
 declare(
     "ASTAKOS_COMPONENTS_META", {}, type=dict, conf=_SETTINGS,
-    help="Order, name and visibility of components in the cloud bar, by component name; merged over the defaults.",
+    help="Order, name and visibility of components in the cloud bar, by component; merged over defaults.",
 )  # fmt: skip
 declare("HELPDESK", (), type=(list, tuple), conf=_ADMINS, help="(name, mail) pairs of the support staff.")
 declare(
@@ -51,7 +51,7 @@ declare(
 )  # fmt: skip
 declare(
     "ACCOUNT_PENDING_MODERATION_RECIPIENTS", None, type=(list, tuple, type(None)), conf=_NOTIFICATIONS,
-    help="(name, mail) pairs told that an account awaits moderation; None means ACCOUNT_NOTIFICATIONS_RECIPIENTS.",
+    help="(name, mail) pairs told of an account to moderate; None means ACCOUNT_NOTIFICATIONS_RECIPIENTS.",
 )  # fmt: skip
 declare(
     "ACCOUNT_ACTIVATED_RECIPIENTS", None, type=(list, tuple, type(None)), conf=_NOTIFICATIONS,

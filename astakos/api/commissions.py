@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from astakos.logic import commissions
 from astakos.logic.authentication import ServiceIdentity
-from astakos.logic.commissions import ProvisionRequest
+from astakos.logic.ledger import ProvisionRequest
 from synnefo import clock
 from synnefo.api import empty_response, json_response, read_object
 from synnefo.errors import BadRequest, NotFound

@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import http_date
 
 from astakos.logic.authentication import (
+    TEXT_WITHOUT_CREDENTIALS,
     Identity,
     ServiceIdentity,
     authenticate_component,
@@ -18,13 +19,11 @@ from synnefo import clock
 from synnefo.api import ApiService, request_token
 from synnefo.errors import Unauthorized
 
-NO_TOKEN = "Access denied. No authentication token"
-
 
 def _token(request: HttpRequest) -> str:
     token = request_token(request, allow_query=True)
     if token is None:
-        raise Unauthorized(NO_TOKEN)
+        raise Unauthorized(TEXT_WITHOUT_CREDENTIALS)
     return token
 
 

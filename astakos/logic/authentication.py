@@ -17,7 +17,8 @@ from synnefo.errors import Unauthorized
 #: Longer than any token that was ever issued; no reason to hash more.
 MAX_TOKEN_LENGTH = 255
 
-INVALID_HEADER_TOKEN = "Invalid X-Auth-Token"
+TEXT_WITHOUT_CREDENTIALS = "Access denied. No authentication token"
+TEXT_OF_REFUSAL = "Invalid X-Auth-Token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +67,33 @@ class ServiceIdentity:
 _QUERY = """
 SELECT u.id, u.uuid, u.username, u.email, u.first_name, u.last_name, u.default_project, u.is_active,
        u.auth_token_created, u.auth_token_expires,
-       CASE WHEN u.has_signed_terms THEN %(false)s ELSE EXISTS (SELECT 1 FROM astakos_terms) END,
+       CASE WHEN u.has_signed_terms THEN FALSE ELSE EXISTS (SELECT 1 FROM astakos_terms) END,
        {projects}, {roles}
   FROM astakos_user u
- WHERE u.auth_token_digest = %%s
+ WHERE u.auth_token_digest = %s
 """
 _PROJECTS = """SELECT p.uuid AS item FROM astakos_project_membership m
     JOIN astakos_project p ON p.id = m.project_id
     WHERE m.person_id = u.id AND m.state IN (1, 5) AND p.state = 1 ORDER BY p.id"""
-_ROLES = """SELECT {cast} || ':' || g.name AS item FROM astakos_user_groups ug
+_ROLES = """SELECT {id} || ':' || g.name AS item FROM astakos_user_groups ug
     JOIN auth_group g ON g.id = ug.group_id WHERE ug.user_id = u.id ORDER BY g.id"""
+
+_SQLITE_LIST = "(SELECT json_group_array(item) FROM ({}))"
 
 
 @lru_cache(maxsize=4)
 def _query(vendor: str) -> str:
     """Return the statement for a database; written out because compiling it costs more than running it."""
     if vendor == "postgresql":
-        projects, roles = f"ARRAY({_PROJECTS})", f"ARRAY({_ROLES.format(cast='g.id::text')})"
+        projects, roles = _PROJECTS, _ROLES.format(id="g.id::text")
+        as_list = "ARRAY({})"
     else:
-        projects, roles = (
-            f"(SELECT json_group_array(item) FROM ({inner}))"
-            for inner in (_PROJECTS, _ROLES.format(cast="g.id"))
-        )
-    return _QUERY.format(projects=projects, roles=roles) % {"false": "FALSE"}
+        projects, roles = _PROJECTS, _ROLES.format(id="g.id")
+        as_list = _SQLITE_LIST
+    return _QUERY.format(projects=as_list.format(projects), roles=as_list.format(roles))
 
 
-def authenticate_identity(token: str | None, *, unknown: str = INVALID_HEADER_TOKEN) -> Identity:
+def authenticate_identity(token: str | None, *, unknown: str = TEXT_OF_REFUSAL) -> Identity:
     """Return the user that *token* belongs to, in one query (identity contract 0.3).
 
     Checks in this order that the token exists (the text *unknown* otherwise), that the user is active, that
@@ -144,14 +146,14 @@ def _items(value: list[str] | str) -> list[str]:
 def authenticate_component(token: str | None) -> ServiceIdentity:
     """Return the component that *token* belongs to; raises ``Unauthorized``."""
     if not token or len(token) > MAX_TOKEN_LENGTH:
-        raise Unauthorized(INVALID_HEADER_TOKEN)
+        raise Unauthorized(TEXT_OF_REFUSAL)
     row = (
         Component.objects.filter(auth_token_digest=crypto.token_digest(token))
         .values_list("id", "name", "auth_token_expires")
         .first()
     )
     if row is None:
-        raise Unauthorized(INVALID_HEADER_TOKEN)
+        raise Unauthorized(TEXT_OF_REFUSAL)
     component_id, name, expires = row
     if expires is not None and expires <= clock.now():
         raise Unauthorized("Authentication expired")

@@ -37,7 +37,7 @@ def find(text: str) -> Component:
     found = (by_id.first() if by_id is not None else None) or Component.objects.filter(name=text).first()
     if found is None:
         raise NotFound(
-            f"Component with ID {text} does not exist. Use component-list to find out available component IDs."
+            f"Component with ID {text} does not exist. Use component-list to find out available IDs."
         )
     return found
 
@@ -57,7 +57,7 @@ def check_url(url: str | None, what: str) -> None:
 def add(
     credentials: Credentials, *, name: str, base_url: str | None = None, ui_url: str | None = None
 ) -> ComponentChange:
-    """Create a component and its token; raises ``Conflict`` for a known name, ``BadRequest`` for a bad URL."""
+    """Create a component and its token; raises ``Conflict`` for a known name, ``BadRequest``."""
     if not name or len(name) > 255 or not name.isprintable():
         raise BadRequest("A component name has 1 to 255 printable characters")
     check_url(base_url, "Base URL")
@@ -84,7 +84,7 @@ def modify(
     renew_token: bool = False,
     purge_services: bool = False,
 ) -> ComponentChange:
-    """Change a component; *token* sets one, *renew_token* makes one, *purge_services* forgets its services."""
+    """Change a component; *token* sets one, *renew_token* makes one, *purge_services* drops its services."""
     check_url(base_url, "Base URL")
     check_url(ui_url, "UI URL")
     if token is not None and renew_token:

@@ -14,7 +14,9 @@ from django.db.models import Q
 
 from astakos.models import Holding, Project, ProjectMembership, ProjectResourceQuota, ProjectState
 from astakos.models.project import ACTUALLY_ACCEPTED, INITIALIZED_STATES
-from synnefo.db.locks import lock_rows
+from synnefo import audit
+from synnefo.credentials import Credentials
+from synnefo.db.locks import atomic, lock_rows
 
 BATCH = 500
 
@@ -33,7 +35,7 @@ def project_holder(uuid: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Inconsistency:
-    """A holding whose limit is not what projects imply; ``expected`` is ``None`` for one that should not be."""
+    """A holding whose limit is not what projects imply; ``expected`` is ``None`` for one too many."""
 
     holder: str
     source: str | None
@@ -121,3 +123,28 @@ def inconsistencies(*, include_unexpected: bool = False) -> Iterator[Inconsisten
             yield Inconsistency(holder, source, resource, expected, limit)
     for (holder, source, resource), limit in wanted.items():
         yield Inconsistency(holder, source, resource, limit, None)
+
+
+def repair(credentials: Credentials, *, include_unexpected: bool = False, holder: str | None = None) -> None:
+    """Make limits what projects imply; with *include_unexpected* drop holdings that none implies.
+
+    *holder* restricts this to the projects one user or project is concerned with. A holding that a pending
+    commission refers to is kept.
+    """
+    with atomic():
+        projects = lock_rows(Project.objects.filter(state__in=INITIALIZED_STATES).only("id", "uuid"))
+        found = [
+            item
+            for item in inconsistencies(include_unexpected=include_unexpected)
+            if holder in (None, item.holder)
+        ]
+        concerned = {item.source or item.holder for item in found}
+        sync_holdings(
+            project_ids=[project.pk for project in projects if project_holder(project.uuid) in concerned]
+        )
+        for item in found:
+            if item.expected is None:
+                Holding.objects.filter(
+                    holder=item.holder, source=item.source, resource=item.resource, provisions__isnull=True
+                ).delete()
+        audit.record(credentials, "quota.repair", "holdings", repaired=len(found))

@@ -61,8 +61,8 @@ def send(template: str, *, subject: str, to: Sequence[str], context: Mapping[str
 def _deliver(message: EmailMessage, template: str) -> None:
     try:
         message.send()
-    except (OSError, smtplib.SMTPException):
-        log.exception("cannot send the mail '%s'", template)
+    except (OSError, smtplib.SMTPException) as error:
+        log.error("cannot send the mail '%s': %s", template, error)
 
 
 def deliver_now(*, subject: str, body: str, to: Sequence[str]) -> bool:
@@ -72,7 +72,7 @@ def deliver_now(*, subject: str, body: str, to: Sequence[str]) -> bool:
         return True
     try:
         EmailMessage(subject, body, settings.SERVER_EMAIL, list(to)).send()
-    except (OSError, smtplib.SMTPException):
-        log.exception("cannot send the mail '%s'", subject)
+    except (OSError, smtplib.SMTPException) as error:
+        log.error("cannot send the mail '%s': %s", subject, error)
         return False
     return True

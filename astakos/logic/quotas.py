@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 
 from astakos.logic.limits import project_holder, user_holder
+from astakos.logic.services import service_names_of
 from astakos.models import Holding, Project, ProjectMembership, ProjectState, Resource
 from astakos.models.project import ACTUALLY_ACCEPTED, INITIALIZED_STATES
 
@@ -136,15 +137,8 @@ def _project_quotas(holdings: QuerySet[Holding]) -> Iterable[ProjectQuota]:
 
 def resources_of_component(component_id: int) -> list[str]:
     """Return the names of the resources that a component's services registered."""
-    from astakos.logic.services import service_names_of
-
     return list(
         Resource.objects.filter(service_origin__in=service_names_of(component_id)).values_list(
             "name", flat=True
         )
     )
-
-
-def all_holdings() -> QuerySet[Holding]:
-    """Return the holdings of accepted users, for the administrator's lists."""
-    return Holding.objects.filter(Q(holder__startswith=_USER_PREFIX)).order_by(F("id"))

@@ -160,3 +160,21 @@ def modify(
             ui_visible=resource.ui_visible,
         )
     return resource
+
+
+def unit_of(name: str) -> str | None:
+    """Return the unit of a resource, ``None`` for a plain count; raises ``NotFound``."""
+    row = Resource.objects.filter(name=name).values_list("unit").first()
+    if row is None:
+        raise NotFound(f"Resource {name} does not exist. Use resource-list to find out available resources.")
+    return row[0]
+
+
+def find_all(name: str | None) -> list[Resource]:
+    """Return the resource called *name*, or all without a name; raises ``NotFound`` when there is none."""
+    found = list(Resource.objects.all() if name is None else Resource.objects.filter(name=name))
+    if not found:
+        raise NotFound(
+            f"Resource {name or ''} does not exist. Use resource-list to find out available resources."
+        )
+    return found

@@ -11,7 +11,7 @@ from synnefo.errors import BadRequest
 
 
 def parse(text: str) -> list[tuple[str, ServiceDefinition]]:
-    """Return (component name, service) pairs of an import document; raises ``BadRequest`` naming the place."""
+    """Return (component name, service) pairs of an import document; raises ``BadRequest``."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -36,7 +36,7 @@ class ServiceDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ImportedService:
-    """The outcome of registering one service; ``warnings`` and ``new_resources`` are for the administrator."""
+    """The outcome of registering one service; the rest is for the administrator."""
 
     name: str
     created: bool
@@ -164,3 +164,14 @@ def is_below(url: str, base_url: str) -> bool:
 def service_names_of(component_id: int) -> list[str]:
     """Return the names of a component's services, by which its resources know their origin."""
     return list(Service.objects.filter(component_id=component_id).values_list("name", flat=True))
+
+
+def find(text: str) -> Service:
+    """Return the service with this id or name; raises ``NotFound``."""
+    services = Service.objects.select_related("component")
+    found = services.filter(name=text).first()
+    if found is None and text.isascii() and text.isdigit() and len(text) < 19:
+        found = services.filter(pk=int(text)).first()
+    if found is None:
+        raise NotFound(f"Service with ID {text} does not exist. Use service-list to find out available IDs.")
+    return found

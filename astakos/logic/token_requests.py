@@ -11,7 +11,7 @@ from astakos.models import Project
 from synnefo import crypto
 from synnefo.errors import BadRequest, Unauthorized
 
-_INVALID_TOKEN = "Invalid token"
+_UNKNOWN_TEXT = "Invalid token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def authenticate(body: Mapping[str, Any]) -> Authentication:
     form = _form(auth)
     if not isinstance(form.token, str):
         raise BadRequest("Malformed request: the token must be a string")
-    identity = authenticate_identity(form.token, unknown=_INVALID_TOKEN)
+    identity = authenticate_identity(form.token, unknown=_UNKNOWN_TEXT)
     if form.has_username and not _same(form.username, identity.uuid):
         raise Unauthorized("Invalid credentials")
     return Authentication(identity, _tenant(auth, identity))

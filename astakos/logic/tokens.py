@@ -12,8 +12,8 @@ from synnefo import clock, crypto
 from synnefo.errors import BadRequest, Conflict
 
 _ATTEMPTS = 10
-USER_TOKEN = "astakos.user.token"
-COMPONENT_TOKEN = "astakos.component.token"
+_USER_PURPOSE = "astakos.user"
+_COMPONENT_PURPOSE = "astakos.component"
 
 
 def unused_token() -> str:
@@ -47,7 +47,7 @@ def check_chosen_token(token: str) -> None:
 
 def set_user_token(user: User, token: str) -> None:
     """Give *user* (not saved here) the new *token*, good for ``ASTAKOS_AUTH_TOKEN_DURATION`` hours."""
-    user.auth_token = crypto.encrypt(token, USER_TOKEN)
+    user.auth_token = crypto.encrypt(token, _USER_PURPOSE)
     user.auth_token_digest = crypto.token_digest(token)
     user.auth_token_created = clock.now()
     user.auth_token_expires = user.auth_token_created + dt.timedelta(
@@ -57,12 +57,12 @@ def set_user_token(user: User, token: str) -> None:
 
 def user_token(user: User) -> str:
     """Return the clear token of *user*, for the pages that show it."""
-    return crypto.decrypt(user.auth_token, USER_TOKEN)
+    return crypto.decrypt(user.auth_token, _USER_PURPOSE)
 
 
 def set_component_token(component: Component, token: str) -> None:
     """Give *component* (not saved here) the new *token*, which does not expire."""
-    component.auth_token = crypto.encrypt(token, COMPONENT_TOKEN)
+    component.auth_token = crypto.encrypt(token, _COMPONENT_PURPOSE)
     component.auth_token_digest = crypto.token_digest(token)
     component.auth_token_created = clock.now()
     component.auth_token_expires = None
@@ -70,4 +70,4 @@ def set_component_token(component: Component, token: str) -> None:
 
 def component_token(component: Component) -> str:
     """Return the clear token of *component*."""
-    return crypto.decrypt(component.auth_token, COMPONENT_TOKEN)
+    return crypto.decrypt(component.auth_token, _COMPONENT_PURPOSE)

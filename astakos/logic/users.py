@@ -45,7 +45,7 @@ def normalized_email(email: str) -> str:
     return email.lower()
 
 
-def check_email_is_free(email: str, *, besides: int | None = None) -> None:
+def check_email_is_free(email: str, *, besides: int = 0) -> None:
     """Raise ``Conflict`` when another account has the address, in any case."""
     others = User.objects.exclude(pk=besides)
     if (
@@ -178,3 +178,14 @@ def set_email(credentials: Credentials, *, user_id: int, email: str) -> User:
         user.save(update_fields=["email", "username", "updated"])
         audit.record(credentials, "user.set_email", f"user:{user.uuid}")
     return user
+
+
+def add_group(credentials: Credentials, *, name: str) -> bool:
+    """Make sure a group exists and return whether it is new; raises ``BadRequest`` for an unusable name."""
+    if not 1 <= len(name) <= 150 or not name.isprintable():
+        raise BadRequest("A group name has 1 to 150 printable characters")
+    with atomic():
+        _, created = Group.objects.get_or_create(name=name)
+        if created:
+            audit.record(credentials, "group.add", f"group:{name}")
+    return created

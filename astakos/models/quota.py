@@ -41,7 +41,11 @@ class Holding(models.Model):
                 name="astakos_holding_usage_check",
             ),
         ]
-        indexes = [models.Index(fields=["source", "resource"], name="astakos_holding_source")]
+        indexes = [
+            # Partial indexes do not serve a lookup that may or may not name a source.
+            models.Index(fields=["holder", "resource"], name="astakos_holding_holder"),
+            models.Index(fields=["source", "resource"], name="astakos_holding_source"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.holder}/{self.source}/{self.resource}"

@@ -65,7 +65,7 @@ def prepare(message: Message) -> Work:
 
 
 def _instance_is_missing(message: OpStatus) -> bool:
-    server = Server.objects.select_related("backend").filter(pk=server_id_of(message)).first()
+    server = Server.objects.select_related("backend").filter(pk=server_id_of(message) or 0).first()
     if server is None or server.backend is None:
         return False
     try:
@@ -79,7 +79,7 @@ def _instance_is_missing(message: OpStatus) -> bool:
 
 def _network_is_missing(message: NetworkStatus) -> bool:
     backend = Backend.objects.filter(clustername=message.cluster).first()
-    network = Network.objects.filter(pk=network_id_of(message)).first()
+    network = Network.objects.filter(pk=network_id_of(message) or 0).first()
     if backend is None or network is None:
         return False
     try:

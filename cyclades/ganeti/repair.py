@@ -154,7 +154,9 @@ def _instance(rapi: clients.RapiClient, server_id: int) -> Json | None:
 def _apply(intent: JobIntent, event: OpStatus, *, instance_missing: bool) -> None:
     try:
         with atomic():
-            server = lock_one(Server.objects.select_related("flavor", "backend").filter(pk=intent.server_id))
+            server = lock_one(
+                Server.objects.select_related("flavor", "backend").filter(pk=intent.server_id or 0)
+            )
             if _is_open(intent):
                 log.warning("server %d: job %d ended unnoticed", server.pk, event.job_id)
                 server_events.apply(server, event, instance_missing=instance_missing)
@@ -172,7 +174,7 @@ def _is_open(intent: JobIntent) -> bool:
 def _settle_vanished(intent: JobIntent, instance: Json | None) -> None:
     """End a task whose job Ganeti no longer knows, then bring the server in line with its instance."""
     with atomic():
-        server = lock_one(Server.objects.select_related("flavor", "backend").filter(pk=intent.server_id))
+        server = lock_one(Server.objects.select_related("flavor", "backend").filter(pk=intent.server_id or 0))
         if not _is_open(intent):
             return
         log.warning("server %d: Ganeti does not know job %s any more", server.pk, intent.job_id)

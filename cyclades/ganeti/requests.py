@@ -38,7 +38,7 @@ class SourceImage(Protocol):
         """Size of the image in bytes."""
 
     @property
-    def disk_format(self) -> str:
+    def disk_format(self) -> str | None:
         """How the image's bytes are to be read, such as ``diskdump``."""
 
 
@@ -79,7 +79,7 @@ def create_payload(  # noqa: PLR0917  (read like the contract's list)
         "osparams": {
             "config_url": config_url,
             "img_id": "null" if clones else f"pithosmap://{image.mapfile}/{image.size}",
-            "img_format": image.disk_format,
+            "img_format": image.disk_format or "diskdump",
         },
     }
     if settings.GANETI_USE_OPPORTUNISTIC_LOCKING:

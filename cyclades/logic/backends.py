@@ -103,9 +103,7 @@ def add_backend(
             with atomic():
                 backend.save(force_insert=True)
         except IntegrityError as error:
-            raise Conflict(
-                "Another backend was added at the same time. Try again."
-            ) from error
+            raise Conflict("Another backend was added at the same time. Try again.") from error
         audit.record(credentials, "backend.add", f"backend:{backend.pk}", clustername=clustername)
     return backend
 
@@ -148,7 +146,7 @@ def provide_public_networks(backend: Backend) -> list[NetworkJob]:
 
 
 def wait_for_job(backend: Backend, job_id: int, *, timeout: float = 600.0) -> Mapping[str, Any]:
-    """Wait until a job of *backend* has ended and return it; raises ``ServiceUnavailable`` after *timeout*."""
+    """Wait up to *timeout* seconds for a job of *backend* and return it; raises ``ServiceUnavailable``."""
     try:
         with clients.rapi_for(backend) as rapi:
             return rapi.WaitForJobCompletion(job_id, timeout=timeout)

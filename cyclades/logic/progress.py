@@ -24,8 +24,7 @@ def apply(server: Server, event: Progress) -> Outcome:
     if server.deleted:
         return Outcome.IGNORED
     if event.type != "image-copy-progress":
-        ServerDiagnostic.objects.create(server=server, **describe(event))
-        return Outcome.APPLIED
+        return _add_diagnostic(server, event)
     if event.progress is None or event.progress < 0:
         log.warning("server %d: %r is no progress", server.pk, event.progress)
         return Outcome.IGNORED
@@ -34,6 +33,15 @@ def apply(server: Server, event: Progress) -> Outcome:
     server.progress_time = event.event_datetime
     server.buildpercentage = min(100, int(event.progress))
     server.save(update_fields=["buildpercentage", "progress_time", "updated"])
+    return Outcome.APPLIED
+
+
+def _add_diagnostic(server: Server, event: Progress) -> Outcome:
+    """Store the message once, however often it is delivered; the server's lock makes the check safe."""
+    columns = describe(event)
+    if ServerDiagnostic.objects.filter(server=server, **columns).exists():
+        return Outcome.STALE
+    ServerDiagnostic.objects.create(server=server, **columns)
     return Outcome.APPLIED
 
 

@@ -101,7 +101,8 @@ def _flavor(server: Server, instance: Json, moment: datetime) -> Iterator[Differ
     current = server.flavor
     if not cpu or not ram or (cpu, ram, disk) == (current.cpu, current.ram, current.disk):
         return
-    text = f"has {current.cpu} CPUs, {current.ram} MiB, {current.disk} GiB here and {cpu}, {ram}, {disk} in Ganeti"
+    ours = f"{current.cpu} CPUs, {current.ram} MiB, {current.disk} GiB"
+    text = f"has {ours} here and {cpu} CPUs, {ram} MiB, {disk} GiB in Ganeti"
     try:
         server_events.find_flavor(server, cpu=cpu, ram=ram, disk=disk)
     except SynnefoError as error:
@@ -132,7 +133,14 @@ def _nics(server: Server, instance: Json, moment: datetime) -> Iterator[Differen
             continue
         addresses = {ip.ipversion: ip.address for ip in port.ips.all() if not ip.deleted}
         # An IPv6 address that Ganeti's NIC does not imply is left alone.
-        here[port.pk] = (port.state, port.index, port.network_id, port.mac, addresses.get(4), port.firewall_profile)
+        here[port.pk] = (
+            port.state,
+            port.index,
+            port.network_id,
+            port.mac,
+            addresses.get(4),
+            port.firewall_profile,
+        )
     there = {
         nic.port_id: (PortState.ACTIVE, nic.index, nic.network_id, nic.mac, nic.ipv4, nic.firewall_profile)
         for nic in parsed
@@ -171,9 +179,7 @@ def _disks(server: Server, instance: Json, moment: datetime) -> Iterator[Differe
     if here != there:
         differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
         known = any(name in here for name in differing)
-        event = server_events.simulated(
-            server, opcode=Opcode.INSTANCE_SET_PARAMS, moment=moment, disks=disks
-        )
+        event = server_events.simulated(server, opcode=Opcode.INSTANCE_SET_PARAMS, moment=moment, disks=disks)
         yield Difference(Kind.DISKS, f"differs in disks {', '.join(differing)}", event if known else None)
 
 
@@ -188,21 +194,20 @@ def _rescue(server: Server, instance: Json, moment: datetime) -> Iterator[Differ
 
 
 def _tags(server: Server, instance: Json, moment: datetime) -> Iterator[Difference]:
-    decoded = {names.decode_tag(str(tag)) for tag in instance.get("tags") or ()} - {None}
+    decoded = {tag for tag in map(names.decode_tag, map(str, instance.get("tags") or ())) if tag is not None}
     newest = clock.now() - YOUNG_TAG
     active = {tag.tag for tag in server.tags.all() if tag.status == TagStatus.ACTIVE}
     waiting = {
         tag.tag for tag in server.tags.all() if tag.status != TagStatus.ACTIVE and tag.created > newest
     }
     everything = {tag.tag for tag in server.tags.all()}
-    for number, (opcode, tags, text) in enumerate(
-        (
-            (Opcode.TAGS_SET, decoded - active - waiting, "has in Ganeti the tags"),
-            (Opcode.TAGS_DEL, everything - decoded - waiting, "lacks in Ganeti the tags"),
-        )
-    ):
+    changes: tuple[tuple[Opcode, set[str], str], ...] = (
+        (Opcode.TAGS_SET, decoded - active - waiting, "has in Ganeti the tags"),
+        (Opcode.TAGS_DEL, everything - decoded - waiting, "lacks in Ganeti the tags"),
+    )
+    for number, (opcode, tags, text) in enumerate(changes):
         if tags:
-            listed = sorted(str(tag) for tag in tags)
+            listed = sorted(tags)
             later = moment + timedelta(microseconds=number)
             event = server_events.simulated(
                 server, opcode=opcode, moment=later, tags=[names.encode_tag(tag) for tag in listed]

@@ -284,11 +284,12 @@ def settle_vanished_job(server: Server, job_id: int, instance: Json | None) -> N
         server.save()
 
 
-def _explanations(
-    server: Server, job_id: int, instance: Json | None, moment: datetime
-) -> Iterator[OpStatus]:
+def _explanations(server: Server, job_id: int, instance: Json | None, moment: datetime) -> Iterator[OpStatus]:
     if instance is None:
-        opcodes = {Task.DESTROY: (Opcode.INSTANCE_REMOVE, "success"), Task.BUILD: (Opcode.INSTANCE_CREATE, "error")}
+        opcodes = {
+            Task.DESTROY: (Opcode.INSTANCE_REMOVE, "success"),
+            Task.BUILD: (Opcode.INSTANCE_CREATE, "error"),
+        }
         if server.task in opcodes:
             opcode, status = opcodes[Task(server.task)]
             yield server_events.simulated(server, opcode=opcode, status=status, moment=moment, job_id=job_id)

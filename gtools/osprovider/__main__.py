@@ -46,6 +46,10 @@ def create(environment: Mapping[str, str]) -> None:
         text = f"{error.strerror or error}: {error.filename or ''}"
         progress.error(text)
         raise DeployError(text) from error
+    except Exception as error:
+        # The server's owner must learn of the failure even when it is our own mistake.
+        progress.error(f"the image provider failed: {type(error).__name__}")
+        raise
     finally:
         progress.close()
 
@@ -106,13 +110,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     installer.add_argument("directory", help="e.g. /usr/share/ganeti/os/snf-image")
     installer.add_argument("--python", default=sys.executable, help="interpreter that has this program")
     installer.add_argument("--python-path", default="", help="PYTHONPATH for a program that is not installed")
+    installer.add_argument("--defaults", default="", help=f"instead of {node_config.DEFAULT_FILE}")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="snf-image: %(levelname)s %(message)s")
     os.umask(0o077)
     signal.signal(signal.SIGTERM, _end)
     try:
         if options.action == "install":
-            install(options.directory, options.python, options.python_path)
+            install(options.directory, options.python, options.python_path, options.defaults)
         else:
             ACTIONS[options.action](os.environ)
     except (DeployError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +122,12 @@ def _seed_cloud_init(guest: Guest) -> None:
     data = {"instance-id": guest.hostname, "local-hostname": guest.hostname}
     guest.root.write(f"{folder}/meta-data", (json.dumps(data) + "\n").encode(), uid=0, gid=0, mode=0o644)
     guest.root.write(f"{folder}/user-data", guest.parameters.userdata, uid=0, gid=0, mode=0o600)
+
+
+def unsupported(properties: Mapping[str, str]) -> list[str]:
+    """Return what an image asks for that this provider does not do."""
+    wishes = {"SWAP": "a swap partition (SWAP)", "CUSTOM_TASK": "a program of its own (CUSTOM_TASK)"}
+    return [text for name, text in wishes.items() if properties.get(name)]
 
 
 # In the order in which they run on the mounted file system.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gtools.osprovider import partitions, qcow2, tools
-from gtools.osprovider.customize import TASKS, Guest
+from gtools.osprovider.customize import TASKS, Guest, unsupported
 from gtools.osprovider.errors import DeployError
 from gtools.osprovider.guest_disk import GuestAccess, Region, choose_access, file_system_of
 from gtools.osprovider.image_root import ImageRoot
@@ -91,6 +91,8 @@ class Deployment:
         if family != "linux":
             self.progress.info(f"images of the family {family[:40]} are not customised")
             return
+        for wish in unsupported(self.parameters.properties):
+            self.progress.warning(f"the image asks for {wish}, which is not supported")
         access = choose_access(self.config.mount_method)
         self._task("FixPartitionTable", self._grow_partition)
         region = self._root_region()

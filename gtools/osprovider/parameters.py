@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import http.client
 import json
 import ssl
 import time
@@ -217,7 +218,7 @@ class ConfigClient:
                         " they can be read once and for a limited time"
                     ) from None
                 reason = f"status {error.code}"
-            except (OSError, ValueError, EOFError) as error:
+            except (OSError, ValueError, EOFError, http.client.HTTPException) as error:
                 reason = type(getattr(error, "reason", error)).__name__
         raise DeployError(f"the parameters could not be read from {parts.hostname}: {reason}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import stat
 import urllib.error
@@ -103,7 +104,7 @@ class HttpImage:
             self._response = opener.open(url, timeout=TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
             raise DeployError(f"image on {self._host}: status {error.code}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise DeployError(f"image on {self._host}: {getattr(error, 'reason', error)}") from None
         length = self._response.headers.get("Content-Length", "")
         self.size: int | None = int(length) if length.isascii() and length.isdigit() else None
@@ -115,7 +116,7 @@ class HttpImage:
             while True:
                 try:
                     data = response.read(PIECE_BYTES)
-                except OSError as error:
+                except (OSError, http.client.HTTPException) as error:
                     raise DeployError(f"image on {self._host}: {error}") from None
                 if not data:
                     break

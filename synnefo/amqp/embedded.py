@@ -2,7 +2,7 @@
 
 Every process opens the file itself; there is no server. A message handed out belongs to its client until it
 is acknowledged; clients of processes that died, or that were silent for `LEASE_SECONDS`, lose what they hold.
-All processes must see each other's process ids, that is, run on one machine.
+A dead process is noticed at once by those that share its process ids, by others when its lease ends.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class EmbeddedClient(Client):
                 return None
             if not store.has_waiting(database, queues):
                 return None
-        with self._transaction() as database:
+        with self._transaction(durable=False) as database:
             row = store.claim(database, queues, self._client)
             if row is None:
                 return None
@@ -182,7 +182,7 @@ class EmbeddedClient(Client):
 
     def ack(self, delivery: Delivery, multiple: bool = False) -> None:
         """Remove the message for good."""
-        with self._transaction() as database:
+        with self._transaction(durable=False) as database:
             if delivery.epoch != self._pid or delivery.tag not in self._tags:
                 return
             tags = [tag for tag in self._tags if tag <= delivery.tag] if multiple else [delivery.tag]
@@ -192,7 +192,7 @@ class EmbeddedClient(Client):
 
     def reject(self, delivery: Delivery, requeue: bool = False) -> None:
         """Give the message back or dead-letter it."""
-        with self._transaction() as database:
+        with self._transaction(durable=not requeue) as database:
             if delivery.epoch != self._pid or delivery.tag not in self._tags:
                 return
             message = self._tags.pop(delivery.tag)
@@ -224,12 +224,20 @@ class EmbeddedClient(Client):
                 yield database
 
     @contextmanager
-    def _transaction(self, timeout: float | None = None) -> Iterator[sqlite3.Connection]:
+    def _transaction(
+        self, timeout: float | None = None, *, durable: bool = True
+    ) -> Iterator[sqlite3.Connection]:
+        """Change the file. What is not durable survives a crash of processes, but not of the machine.
+
+        Handing out and acknowledging need no more: lost, they only mean that a message comes again.
+        """
         with self._lock:
             database = self._open()
             self._keep_house(database)
-            with _as_unavailable(), _bounded(database, timeout), _immediate(database):
-                yield database
+            with _as_unavailable():
+                database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                with _bounded(database, timeout), _immediate(database):
+                    yield database
 
     def _open(self) -> sqlite3.Connection:
         if self._closed:

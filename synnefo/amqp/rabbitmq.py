@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
+import os
 import secrets
 import threading
 import time
@@ -16,17 +16,14 @@ import pika
 from pika.channel import Channel
 
 from synnefo.amqp.client import AmqpError, AmqpRefused, AmqpUnavailable, Client, Deliveries, Delivery
-from synnefo.amqp.link import Completion, Link
+from synnefo.amqp.link import CALL_SECONDS, Completion, Link, parameters_of, plain_headers
 
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
-CALL_SECONDS = 15.0
-HEARTBEAT_SECONDS = 30
 MAX_BACKOFF_SECONDS = 2.0
 # A confirm that takes longer than this means that the host hangs: the next attempt tries another one.
 STALLED_SECONDS = 1.0
-KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 10}
 
 Declaration = Callable[[Channel, Completion], None]
 
@@ -71,7 +68,7 @@ class RabbitClient(Client):
         logging.getLogger("pika").setLevel(logging.CRITICAL)
         shuffled = list(hosts)
         secrets.SystemRandom().shuffle(shuffled)
-        self._parameters = deque(_parameters(host, name) for host in shuffled)
+        self._parameters = deque(parameters_of(host, name) for host in shuffled)
         self._max_attempts = max_attempts
         self._confirm_buffer = max(1, confirm_buffer)
         self._changed = threading.Condition(threading.RLock())
@@ -80,6 +77,7 @@ class RabbitClient(Client):
         self._link: Link | None = None
         self._epoch = 0
         self._closed = False
+        self._pid = os.getpid()
         self._pending: deque[_Pending] = deque()
         self._not_stored = False
         self._declared: dict[tuple[str, ...], Declaration] = {}
@@ -376,7 +374,7 @@ class RabbitClient(Client):
             exchange=method.exchange,
             routing_key=method.routing_key,
             body=body,
-            headers=_plain(properties.headers or {}),
+            headers=plain_headers(properties.headers or {}),
             redelivered=bool(method.redelivered),
             tag=method.delivery_tag,
             epoch=link.epoch,
@@ -398,6 +396,9 @@ class RabbitClient(Client):
 
     def _connected(self, deadline: float | None) -> Link:
         """Return an open link, connecting to one host after the other until the deadline or limit."""
+        if self._pid != os.getpid():
+            # After a fork the link's thread, and with it the connection, is the parent's.
+            self._pid, self._link = os.getpid(), None
         link = self._link
         if link is not None and link.is_open:
             return link
@@ -443,6 +444,9 @@ class RabbitClient(Client):
                 link.abandon(str(error))
                 raise
             with self._changed:
+                if self._closed:
+                    link.abandon("the client is closed")
+                    raise AmqpUnavailable("the client is closed")
                 self._link = link
                 self._changed.notify_all()
             return link
@@ -479,19 +483,6 @@ class RabbitClient(Client):
                 self._changed.wait(left)
 
 
-def _parameters(url: str, name: str) -> pika.URLParameters:
-    parameters = pika.URLParameters(url)
-    if "heartbeat=" not in url:
-        parameters.heartbeat = HEARTBEAT_SECONDS
-    parameters.connection_attempts = 1
-    parameters.retry_delay = 0
-    parameters.blocked_connection_timeout = CALL_SECONDS
-    parameters.tcp_options = dict(KEEPALIVE)
-    if name:
-        parameters.client_properties = {"connection_name": name}
-    return parameters
-
-
 def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
 
@@ -504,14 +495,3 @@ def _step(deadline: float | None) -> float:
 
 def _remaining(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
-
-
-def _plain(value: Any) -> Any:
-    """Return headers with times as seconds since the epoch, so that they can be sent again."""
-    if isinstance(value, datetime.datetime):
-        return int(value.replace(tzinfo=value.tzinfo or datetime.UTC).timestamp())
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value

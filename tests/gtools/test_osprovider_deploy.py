@@ -18,6 +18,7 @@ import pytest
 
 from gtools.osprovider import parameters
 from gtools.osprovider.install import DEFINITION, SCRIPTS, install
+from gtools.osprovider.loop import loop_device
 from tests.gtools.disk_images import (
     BLOCK_SIZE,
     MIB,
@@ -571,6 +572,44 @@ def test_hanging_monitor_does_not_stop_the_deployment(node: Node) -> None:
     node.make_disk(1)
     image_id = store_object(node.pithos, b"content")
     assert node.run("create", {"img_id": image_id, "img_properties": RAW_ONLY}).returncode == 0
+
+
+HOLD_LOOP = """
+import sys, time
+from gtools.osprovider.loop import loop_device
+with loop_device(sys.argv[1], 4096, 65536) as device:
+    print(device, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.fault
+def test_killed_deployment_leaves_no_loop_device(node: Node) -> None:
+    node.make_disk(1)
+    command = [sys.executable, "-c", HOLD_LOOP, str(node.disk)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        device = process.stdout.readline().strip()
+        assert device.startswith("/dev/loop")
+        process.kill()
+    used = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
+    assert str(node.disk) not in used
+
+
+def test_loop_device_shows_its_part_only(node: Node) -> None:
+    node.disk.write_bytes(b"a" * 4096 + b"b" * 8192 + b"c" * 4096)
+    with loop_device(str(node.disk), 4096, 8192) as device:
+        assert Path(device).read_bytes() == b"b" * 8192
+        with open(device, "r+b") as file:
+            file.write(b"B" * 512)
+    assert node.disk.read_bytes()[4090:4100] == b"aaaaaaBBBB"
+
+
+def test_unsupported_wishes_are_told(node: Node, linux_disk: Path) -> None:
+    properties = json.dumps(json.loads(LINUX) | {"SWAP": "2:512"})
+    assert deploy_linux(node, linux_disk, img_properties=properties).returncode == 0
+    warnings = [m["messages"][0] for m in node.messages() if m["type"] == "image-warning"]
+    assert any("SWAP" in warning for warning in warnings)
 
 
 @pytest.mark.parametrize("monitor", ["/nonexistent/monitor", "false", ""])

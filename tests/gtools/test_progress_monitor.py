@@ -132,7 +132,7 @@ def test_wrong_call_shows_usage(arguments: list[str], capsys: pytest.CaptureFixt
 def test_objects_survive_any_chunking(objects: list[dict[str, object]], size: int) -> None:
     data = b"".join(json.dumps(value, ensure_ascii=False).encode() for value in objects)
     stream = JsonStream()
-    found = []
+    found: list[dict[str, object]] = []
     for start in range(0, len(data), size):
         found.extend(stream.feed(data[start : start + size]))
     found.extend(stream.feed(b""))

@@ -54,7 +54,7 @@ def test_publisher_and_consumer_survive_a_restart(broker: RabbitMQ, name: str) -
             publisher.publish(name, "k", str(number).encode())
         publisher.flush(timeout=20)
         consumer.ack(first)  # of the lost connection: without effect, the message comes again
-        told = set()
+        told: set[int] = set()
         end = time.monotonic() + 20
         while len(told) < 60 and time.monotonic() < end:
             delivery = consumer.next_delivery(1)
@@ -129,7 +129,7 @@ def test_other_node_takes_over_and_nothing_is_lost(name: str) -> None:
                 publisher.publish(name, "k", str(number).encode(), timeout=20)
                 sent += 1
             publisher.flush(timeout=20)
-            told = set()
+            told: set[int] = set()
             end = time.monotonic() + 20
             while len(told) < sent and time.monotonic() < end:
                 delivery = consumer.next_delivery(1)
