@@ -189,5 +189,3 @@ def check_removable_from(network: Network, backend: Backend) -> None:
         raise NotFound(f"Network {network.pk} does not exist on backend {backend.pk}.")
     if Port.objects.filter(network=network, machine__backend=backend, machine__deleted=False).exists():
         raise Conflict(f"Servers of backend {backend.pk} are connected to network {network.pk}.")
-
-

@@ -74,9 +74,7 @@ def create(credentials: Credentials, *, request: PortRequest) -> Port:
         if server is not None:
             require_allowed(credentials, server, Task.CONNECT)
             addresses.record_association([port])
-            jobs.intend(
-                server=server, operation=Task.CONNECT, payload=requests.connect_port_payload(port)
-            )
+            jobs.intend(server=server, operation=Task.CONNECT, payload=requests.connect_port_payload(port))
         audit.record(credentials, "port.create", f"port:{port.pk}", network=network.pk)
     return port
 
@@ -98,9 +96,7 @@ def _locked_device(credentials: Credentials, seen: Server) -> Server:
     return server
 
 
-def _insert(
-    credentials: Credentials, network: Network, request: PortRequest, server: Server | None
-) -> Port:
+def _insert(credentials: Credentials, network: Network, request: PortRequest, server: Server | None) -> Port:
     require_connectable(network, check_drained=not network.public)
     port = Port(
         name=request.name,

@@ -177,7 +177,9 @@ def _names(user: ImageUser, query: str) -> list[str]:
 
 def test_filters_and_sorting(owner: ImageUser) -> None:
     for size, name in ((10, "b"), (20, "a"), (30, "c")):
-        owner.register(owner.upload(name, b"x" * size), name, disk_format="diskdump" if size < 30 else "extdump")
+        owner.register(
+            owner.upload(name, b"x" * size), name, disk_format="diskdump" if size < 30 else "extdump"
+        )
     assert _names(owner, "") == ["c", "a", "b"]
     assert _names(owner, "sort_dir=asc") == ["b", "a", "c"]
     assert _names(owner, "sort_key=name&sort_dir=asc") == ["a", "b", "c"]
@@ -239,9 +241,7 @@ def test_public_image_is_listed_for_everybody_but_not_changed(
     assert reader.api("PUT", f"{path}/members/{reader.uuid}").status_code == 403
 
 
-def test_update_merges_properties_and_an_empty_value_deletes(
-    owner: ImageUser, registered_image: str
-) -> None:
+def test_update_merges_properties_and_an_empty_value_deletes(owner: ImageUser, registered_image: str) -> None:
     response = owner.api(
         "PUT",
         f"images/{registered_image}",
@@ -262,8 +262,12 @@ def test_old_and_new_value_joined_by_the_server_are_told_apart(
     owner: ImageUser, registered_image: str
 ) -> None:
     path = f"images/{registered_image}"
-    assert meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="linux,bsd"))["property-osfamily"] == "bsd"
-    assert meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="hurd,bsd"))["property-osfamily"] == "hurd"
+    assert (
+        meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="linux,bsd"))["property-osfamily"] == "bsd"
+    )
+    assert (
+        meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="hurd,bsd"))["property-osfamily"] == "hurd"
+    )
     same = owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="hurd,hurd")
     assert meta(same)["property-osfamily"] == "hurd"
     list_like = owner.api("PUT", path, X_Image_Meta_Property_USERS="a,b")

@@ -79,7 +79,9 @@ def test_no_token_is_401(client: Client) -> None:
     assert fault(NetworkApi(client).get("networks")) == (401, "unauthorized")
 
 
-def test_create_charges_and_answers_201_with_all_keys(api: NetworkApi, person: Person, mac_pool: None) -> None:
+def test_create_charges_and_answers_201_with_all_keys(
+    api: NetworkApi, person: Person, mac_pool: None
+) -> None:
     response = api.post("networks", NEW)
     assert response.status_code == 201
     network = response.json()["network"]
@@ -92,7 +94,12 @@ def test_create_charges_and_answers_201_with_all_keys(api: NetworkApi, person: P
     assert network["created"].endswith("+00:00")
     assert person.usage("cyclades.network.private") == (1, 0)
     row = Network.objects.get()
-    assert (row.mac_prefix, row.link, row.mode, row.tags) == ("aa:00:1", "prv0", "bridged", "private-filtered")
+    assert (row.mac_prefix, row.link, row.mode, row.tags) == (
+        "aa:00:1",
+        "prv0",
+        "bridged",
+        "private-filtered",
+    )
     assert row.external_router is False
 
 
@@ -305,7 +312,15 @@ def test_reassign_moves_the_quota(api: NetworkApi, person: Person, private_netwo
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"fly": {}}, {"reassign": 3}, {"reassign": {}}, {"reassign": {"project": 4}}, {"a": {}, "b": {}}, []],
+    [
+        {},
+        {"fly": {}},
+        {"reassign": 3},
+        {"reassign": {}},
+        {"reassign": {"project": 4}},
+        {"a": {}, "b": {}},
+        [],
+    ],
 )
 def test_malformed_action_is_400(api: NetworkApi, private_network: Network, body: object) -> None:
     assert fault(api.post(f"networks/{private_network.pk}/action", body)) == (400, "badRequest")

@@ -59,7 +59,9 @@ PUBLIC = (
 )  # fmt: skip
 
 
-def test_public_network_as_the_guide_makes_it(projected: list[tuple[int, list[int]]], backend: Backend) -> None:
+def test_public_network_as_the_guide_makes_it(
+    projected: list[tuple[int, list[int]]], backend: Backend
+) -> None:
     shown = read("network-create", *PUBLIC)
     network = Network.objects.get(pk=shown["id"])
     assert (network.public, network.userid, network.floating_ip_pool, network.external_router) == (
@@ -68,7 +70,12 @@ def test_public_network_as_the_guide_makes_it(projected: list[tuple[int, list[in
         True,
         True,
     )
-    assert (network.state, network.mode, network.link, network.mac_prefix) == ("ACTIVE", "bridged", "br0", "aa:00:0")
+    assert (network.state, network.mode, network.link, network.mac_prefix) == (
+        "ACTIVE",
+        "bridged",
+        "br0",
+        "aa:00:0",
+    )
     subnet = Subnet.objects.get()
     assert (subnet.name, subnet.gateway, subnet.dhcp) == (
         f"IPv4 Subnet of Network {network.pk}",
@@ -126,7 +133,18 @@ def test_flavors_take_what_the_contract_says(projected: list[object], mac_pool: 
     run("pool-create", "--type", "bridge", "--base", "prv", "--size", "2")
     run("network-create", "--flavor", "PHYSICAL_VLAN", "--public")
     run("network-create", "--flavor", "IP_LESS_ROUTED", "--public", "--subnet", "10.0.0.0/24")
-    run("network-create", "--flavor", "CUSTOM", "--public", "--link", "br7", "--mode", "routed", "--tags", "a,b")
+    run(
+        "network-create",
+        "--flavor",
+        "CUSTOM",
+        "--public",
+        "--link",
+        "br7",
+        "--mode",
+        "routed",
+        "--tags",
+        "a,b",
+    )
     vlan, routed, custom = Network.objects.order_by("pk")
     assert (vlan.link, vlan.tags, vlan.mac_prefix) == ("prv1", "physical-vlan", "aa:00:0")
     assert (routed.link, routed.mode, routed.tags) == (f"snf-link-{routed.pk}", "routed", "ip-less-routed")
@@ -152,7 +170,11 @@ def test_network_inspect(internet: Network, backend: Backend) -> None:
     BackendNetwork.objects.create(network=internet, backend=backend)
     shown = read("network-inspect", f"snf-net-{internet.pk}", "--backends", "False")
     fields = {row["key"]: row["value"] for row in shown["Network"]}
-    assert (fields["backend-name"], fields["free IPs"], fields["total IPs"]) == (f"snf-net-{internet.pk}", 5, 5)
+    assert (fields["backend-name"], fields["free IPs"], fields["total IPs"]) == (
+        f"snf-net-{internet.pk}",
+        5,
+        5,
+    )
     assert [row["CIDR"] for row in shown["Subnets"]] == ["203.0.113.0/29"]
     assert [row["Backend"] for row in shown["Backends"]] == ["cluster.example"]
 
@@ -365,7 +387,11 @@ def test_image_commands(owner: ImageUser, reader: ImageUser, registered_image: s
     assert len(read("image-list", "--user-id", "owner@lab.example")) == 1
     assert read("image-list", "--user", reader.uuid) == []
     shown = read("image-show", registered_image)
-    assert (shown["status"], shown["store"], shown["properties"]["osfamily"]) == ("AVAILABLE", "pithos", "linux")
+    assert (shown["status"], shown["store"], shown["properties"]["osfamily"]) == (
+        "AVAILABLE",
+        "pithos",
+        "linux",
+    )
     assert shown["mapfile"]
     for wrong in ("x", "11111111-1111-1111-1111-111111111111"):
         with pytest.raises(CommandError):

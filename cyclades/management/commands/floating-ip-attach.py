@@ -20,7 +20,9 @@ class Command(SynnefoCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ip_id", metavar="ID", help="Id of the floating IP.")
-        parser.add_argument("--machine", "--server", dest="machine", required=True, metavar="ID", help="Server.")
+        parser.add_argument(
+            "--machine", "--server", dest="machine", required=True, metavar="ID", help="Server."
+        )
         add_wait_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -68,9 +68,7 @@ def _request(options: dict[str, Any]) -> network_admin.NetworkRequest:
         public=options["public"],
         drained=options["drained"],
         floating_ip_pool=options["floating_ip_pool"],
-        overrides=Overrides(
-            **{name: options[name] for name in ("mode", "link", "mac_prefix", "tags")}
-        ),
+        overrides=Overrides(**{name: options[name] for name in ("mode", "link", "mac_prefix", "tags")}),
         cidr=options["subnet"],
         gateway=options["gateway"],
         cidr6=options["subnet6"],
