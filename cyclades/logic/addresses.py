@@ -125,7 +125,7 @@ def record_history(events: Iterable[tuple[Port, str, str, str]]) -> None:
     IPAddressHistory.objects.bulk_create(
         IPAddressHistory(
             address=address,
-            server_id=port.machine_id,
+            server_id=port.machine.pk,
             network_id=port.network_id,
             user_id=port.machine.userid,
             action=action,

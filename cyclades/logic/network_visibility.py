@@ -52,7 +52,7 @@ def seen_network(credentials: Credentials, network_id: int) -> Network:
 
 def seen_port(credentials: Credentials, port_id: int) -> Port:
     """Return a visible port with its network and server; raises ``NotFound``."""
-    port = visible_ports(credentials).select_related("network", "machine").filter(pk=port_id).first()
+    port = visible_ports(credentials).select_related("network", "machine__backend").filter(pk=port_id).first()
     if port is None:
         raise NotFound(f"Port {port_id} not found.")
     return port

@@ -185,7 +185,7 @@ def delete(credentials: Credentials, *, port_id: int) -> None:
         if port.machine is None or port.machine.deleted:
             _delete_detached(port)
         else:
-            _disconnect(credentials, port)
+            _disconnect(credentials, port, port.machine)
         audit.record(credentials, "port.delete", f"port:{port_id}")
 
 
@@ -193,8 +193,7 @@ def _has_floating_ip(port: Port) -> bool:
     return port.ips.filter(floating_ip=True, deleted=False).exists()
 
 
-def _disconnect(credentials: Credentials, port: Port) -> None:
-    seen = Server.objects.select_related("backend").get(pk=port.machine_id)
+def _disconnect(credentials: Credentials, port: Port, seen: Server) -> None:
     require_writable(credentials, seen)
     if seen.backend is None or seen.backend.offline:
         raise ServiceUnavailable("The backend of this server is offline", retry_after=60)

@@ -261,7 +261,7 @@ def test_delete_waits_for_the_backends_and_may_be_repeated(
     from cyclades.logic import network_projection, networks
 
     removed: list[list[int]] = []
-    monkeypatch.setattr(network_projection, "remove", lambda network, backends: removed.append(backends))
+    monkeypatch.setattr(network_projection, "remove_after_commit", lambda network, backends: removed.append(backends))
     row = BackendNetwork.objects.create(
         network=private_network, backend=backend, operstate=NetworkState.ACTIVE
     )
@@ -406,3 +406,18 @@ def test_malformed_bodies_never_crash(api: NetworkApi, collection: str, field: s
 @given(raw=st.binary(max_size=60))
 def test_any_bytes_as_body_never_crash(api: NetworkApi, raw: bytes) -> None:
     assert api.post("networks", raw).status_code == 400
+
+
+def test_network_that_its_cluster_does_not_have_ends_without_a_job(
+    api: NetworkApi, private_network: Network, backend: Backend,
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Callable[..., object],
+) -> None:  # fmt: skip
+    from cyclades.ganeti import networks as ganeti_networks
+
+    monkeypatch.setattr("django.conf.settings.GANETI_SUBMIT_IN_BACKGROUND", False)
+    monkeypatch.setattr(ganeti_networks, "delete_network", lambda backend, network: [])
+    BackendNetwork.objects.create(network=private_network, backend=backend)
+    path = f"networks/{private_network.pk}"
+    with django_capture_on_commit_callbacks(execute=True):
+        assert api.delete(path).status_code == 204
+    assert api.get(path).json()["network"]["status"] == "DELETED"
