@@ -173,7 +173,7 @@ def _check_disks_active(instance: Instance) -> None:
     if instance.running is None:
         raise prerequisite(
             "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given",
-            "wrong_input",
+            "wrong_state",
         )
 
 

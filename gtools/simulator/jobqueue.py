@@ -151,14 +151,14 @@ class JobQueue:
         previous_info: list[Any] | None,
         previous_serial: int | None,
         timeout: float,
-    ) -> tuple[list[Any], list[Any]] | None:
-        """Wait until a job's fields or log differ from what the caller knows; None when they did not.
+    ) -> tuple[list[Any], list[Any]]:
+        """Wait until a job's fields or log differ from what the caller knows, or for ``timeout`` seconds.
 
         Raises LookupError for a job that is not in the queue.
         """
         deadline = time.monotonic() + timeout
         with self.condition:
-            while not self.stopping.is_set():
+            while True:
                 job = self._jobs.get(job_id)
                 if job is None:
                     raise LookupError(job_id)
@@ -167,13 +167,11 @@ class JobQueue:
                 entries = [
                     entry for entry in job.log if previous_serial is None or entry[0] > previous_serial
                 ]
-                if info != previous_info or entries or job.is_final:
-                    return info, list(entries)
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    return None
+                over = remaining <= 0 or self.stopping.is_set()
+                if info != previous_info or entries or job.is_final or over:
+                    return info, list(entries)
                 self.condition.wait(remaining)
-        return None
 
     # -- execution ---------------------------------------------------------------------------------------
 
