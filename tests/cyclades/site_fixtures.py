@@ -26,6 +26,8 @@ from synnefo.credentials import Credentials
 from astakos import public as astakos
 from astakos.models import Resource
 from pithos import public as pithos
+astakos.register_component(name="astakos", base_url="BASE/astakos", ui_url="http://x/ui",
+                           services=astakos.service_definitions())
 astakos.register_component(name="pithos", base_url="BASE/pithos", ui_url="http://x/ui",
                            services=pithos.service_definitions())
 astakos.register_component(name=COMPONENT, base_url="BASE/cyclades", ui_url="http://x/ui", services=SERVICES)
@@ -44,7 +46,9 @@ class Site:
     user: str
     token: str
 
-    def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    def call(
+        self, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
         """Send header names exactly as given."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.putrequest(method, path)

@@ -185,6 +185,7 @@ def test_filters_and_sorting(owner: ImageUser) -> None:
     assert _names(owner, "sort_key=name&sort_dir=asc") == ["a", "b", "c"]
     assert _names(owner, "sort_key=size") == ["c", "a", "b"]
     assert _names(owner, "name=a") == ["a"]
+    assert _names(owner, "name=%2561") == ["a"]
     assert _names(owner, "disk_format=extdump&container_format=bare") == ["c"]
     assert _names(owner, "status=available&size_min=20&size_max=20") == ["a"]
     assert _names(owner, "status=SAVING") == []

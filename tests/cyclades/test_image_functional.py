@@ -1,5 +1,6 @@
 """Image properties through gunicorn, as kamaki sends them: underscores in header names (image contract 1)."""
 
+# ruff: noqa: F811
 from __future__ import annotations
 
 import json

@@ -1,5 +1,6 @@
 """Networks and ports from the API through a simulated Ganeti and back (network contract 6 and 10)."""
 
+# ruff: noqa: F811
 from __future__ import annotations
 
 import io
@@ -52,7 +53,7 @@ def test_public_network_is_made_by_command_and_removed(cloud: Cloud) -> None:
 
 
 @pytest.fixture
-def server(cloud: Cloud, create: Callable[[], Server]) -> Server:  # noqa: F811
+def server(cloud: Cloud, create: Callable[[], Server]) -> Server:
     made = create()
     cloud.until(lambda: idle(made))
     return made
@@ -73,7 +74,7 @@ def test_private_network_lives_from_creation_to_removal(
     shown = api.get(f"ports/{port['id']}").json()["port"]
     assert shown["status"] == "ACTIVE"
     assert shown["mac_address"].startswith(f"{network.mac_prefix}0:")
-    assert [ip["ip_address"] for ip in shown["fixed_ips"]][0] == "10.0.1.1"
+    assert shown["fixed_ips"][0]["ip_address"] == "10.0.1.1"
     assert shown["fixed_ips"][1]["ip_address"].startswith("fd00:1::")
     assert network_in_ganeti(cloud, network) is not None
     assert api.delete(f"networks/{network.pk}").status_code == 409
