@@ -74,6 +74,11 @@ class EmbeddedClient(Client):
         with self._transaction() as database:
             store.bind(database, queue, exchange, routing_key)
 
+    def exchange_delete(self, name: str) -> None:
+        """Remove the exchange."""
+        with self._transaction() as database:
+            store.delete_exchange(database, name)
+
     def queue_delete(self, queue: str) -> None:
         """Remove the queue."""
         with self._transaction() as database:

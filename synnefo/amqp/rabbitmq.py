@@ -126,6 +126,14 @@ class RabbitClient(Client):
 
         self._declare(("bind", queue, exchange, routing_key), bind)
 
+    def exchange_delete(self, name: str) -> None:
+        """Remove the exchange."""
+        with self._changed:
+            for key in list(self._declared):
+                if key[:2] == ("exchange", name) or (key[0] == "bind" and key[2] == name):
+                    del self._declared[key]
+        self._call(lambda channel, done: channel.exchange_delete(name, callback=done))
+
     def queue_delete(self, queue: str) -> None:
         """Remove the queue."""
         with self._changed:

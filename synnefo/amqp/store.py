@@ -92,6 +92,12 @@ def declare_queue(
         raise AmqpRefused(406, f"queue '{name}' has other arguments")
 
 
+def delete_exchange(database: sqlite3.Connection, name: str) -> None:
+    """Remove an exchange and its bindings."""
+    database.execute("DELETE FROM binding WHERE exchange = ?", (name,))
+    database.execute("DELETE FROM exchange WHERE name = ?", (name,))
+
+
 def bind(database: sqlite3.Connection, queue: str, exchange: str, pattern: str) -> None:
     """Route matching messages of an exchange to a queue."""
     _exchange_type(database, exchange)
