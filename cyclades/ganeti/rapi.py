@@ -343,7 +343,8 @@ class RapiClient(RapiTransport):
     ) -> JsonObject | None:
         """Wait until ``fields`` of a job differ from ``previous_job_info`` or it logs something.
 
-        Returns ``{"job_info": […], "log_entries": […]}``, or None when nothing changed for ten seconds.
+        Returns ``{"job_info": […], "log_entries": […]}``; after ten seconds without change what is known
+        already, or None from a Ganeti before 3.0.
         """
         body = {
             "fields": list(fields),

@@ -186,6 +186,9 @@ def _failure(method: str, what: str, response: httpx.Response) -> GanetiApiError
         return RapiRefused(code, message)
     if code == 500 and ("unknown_entity" in text or "Can't load job file" in text):
         return RapiRefused(404, message)
+    if code == 502 and "Failed to parse request" in text:
+        # The master daemon understood that the job makes no sense.
+        return RapiRefused(400, message)
     if code in (502, 503):
         # Ganeti's way to say that it could not hand the job to its master daemon.
         return _Retryable(message, code)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gtools.simulator.errors import OpError
 
-_KINDS = frozenset({"job", "status", "hang", "drop_answer", "delay"})
+_KINDS = frozenset({"job", "slow_job", "status", "hang", "drop_answer", "delay"})
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "kind": str,
     "count": int,
@@ -28,7 +28,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 class Fault:
     """One failure, for the next ``count`` matching occasions.
 
-    ``kind``: ``job`` (jobs of ``opcode`` fail with ``text``), ``status`` (requests are answered with
+    ``kind``: ``job`` (jobs of ``opcode`` fail with ``text``), ``slow_job`` (they take ``seconds`` longer),
+    ``status`` (requests are answered with
     ``status``), ``hang`` (no answer for ``seconds``, then the connection closes and nothing has happened),
     ``drop_answer`` (the request takes effect, the connection closes without an answer), ``delay`` (the answer
     comes ``seconds`` later). ``method`` (empty: any) and the regular expression ``path`` choose requests.
@@ -81,15 +82,25 @@ class FaultPlan:
 
     def check_job(self, opcode: str) -> None:
         """Fail when a job of this opcode is to fail now."""
-        fault = self._take(lambda item: item.kind == "job" and item.opcode in ("", opcode))
+        fault = self._for_job("job", opcode)
         if fault is not None:
             raise OpError(fault.error, fault.text, fault.error_code or None)
+
+    def delay_of_job(self, opcode: str) -> float:
+        """Return how many seconds longer a job of this opcode is to take."""
+        fault = self._for_job("slow_job", opcode)
+        return 0.0 if fault is None else fault.seconds
+
+    def _for_job(self, kind: str, opcode: str) -> Fault | None:
+        return self._take(lambda item: item.kind == kind and item.opcode in ("", opcode))
 
     def for_request(self, method: str, path: str) -> Fault | None:
         """Return the fault of this request, if there is one."""
         return self._take(
             lambda item: (
-                item.kind != "job" and item.method in ("", method) and re.search(item.path, path) is not None
+                item.kind not in ("job", "slow_job")
+                and item.method in ("", method)
+                and re.search(item.path, path) is not None
             )
         )
 

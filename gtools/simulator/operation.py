@@ -37,7 +37,9 @@ class Operation:
     def begin(self) -> None:
         """Go to status running; from here on the opcode may log."""
         self._handle.running()
-        self._faults.check_job(str(self["OP_ID"]))
+        opcode = str(self["OP_ID"])
+        self._handle.sleep(self._faults.delay_of_job(opcode))
+        self._faults.check_job(opcode)
 
     def fill(self, **parameters: Any) -> None:
         """Store parameters that the opcode computed."""

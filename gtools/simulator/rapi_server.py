@@ -7,10 +7,8 @@ import html
 import json
 import logging
 import secrets
-import socket
 import ssl
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -123,10 +121,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, answer, {})
 
     def _authenticate(self) -> None:
+        """Check the credentials; like Ganeti after the path and method, once there are any credentials."""
+        refusal = HttpError(401, headers={"WWW-Authenticate": f'Basic realm="{_REALM}"'})
         scheme, _, given = self.headers.get("Authorization", "").partition(" ")
-        right = secrets.compare_digest(given.strip().encode(), self.server.credentials)
-        if scheme.lower() != "basic" or not right:
-            raise HttpError(401, headers={"WWW-Authenticate": f'Basic realm="{_REALM}"'})
+        if scheme.lower() != "basic" or not _is_basic(given):
+            raise refusal
+        self.server.resources.find(self.command, self.path)
+        if not secrets.compare_digest(given.strip().encode(), self.server.credentials):
+            raise refusal
 
     def _body(self) -> Any:
         length = self.headers.get("Content-Length", "0")
@@ -179,15 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         logger.debug("%s %s", self.address_string(), format % args)
 
 
-def wait_until_answering(host: str, port: int, timeout: float = 10.0) -> None:
-    """Wait until a server accepts connections; OSError after ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+def _is_basic(given: str) -> bool:
+    """Tell whether a header's value holds a user's name and password at all."""
+    try:
+        return b":" in base64.b64decode(given.strip(), validate=True)
+    except ValueError:
+        return False

@@ -69,19 +69,24 @@ class Resources:
         self.cluster = cluster
         self.queue = queue
 
-    def handle(self, method: str, target: str, body: Any) -> Any:
-        """Return what a request is answered with; HttpError for an error status."""
-        path, _, query = target.partition("?")
+    def find(self, method: str, target: str) -> tuple[Handler, str]:
+        """Return the handler of a request and the object named in its path; HttpError 404 or 501."""
+        path = target.partition("?")[0]
         for pattern, handlers in ROUTES:
             match = pattern.fullmatch(path)
             if match is None:
                 continue
             if method not in handlers:
                 raise HttpError(501, f"Method {method} is unsupported for path {path}")
-            name = match.groupdict().get("name", "")
-            request = Request(method=method, path=path, query=parse_qs(query), body=body, name=name)
-            return handlers[method](self, request)
+            return handlers[method], match.groupdict().get("name", "")
         raise HttpError(404)
+
+    def handle(self, method: str, target: str, body: Any) -> Any:
+        """Return what a request is answered with; HttpError for an error status."""
+        handler, name = self.find(method, target)
+        path, _, query = target.partition("?")
+        request = Request(method=method, path=path, query=parse_qs(query), body=body, name=name)
+        return handler(self, request)
 
     # -- submission --------------------------------------------------------------------------------------
 
@@ -351,7 +356,7 @@ def _wait(resources: Resources, request: Request) -> Any:
         )
     except LookupError:
         raise HttpError(500, "Can't load job file") from None
-    return None if change is None else {"job_info": change[0], "log_entries": change[1]}
+    return {"job_info": change[0], "log_entries": change[1]}
 
 
 # -- the table -------------------------------------------------------------------------------------------
