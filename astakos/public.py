@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from astakos.logic import accounts, authentication, commissions, components, projects, quotas, users
+from astakos.logic import (
+    accounts,
+    authentication,
+    commissions,
+    components,
+    projects,
+    quotas,
+    registration,
+    users,
+)
 from astakos.logic.authentication import Identity, ServiceIdentity
 from astakos.logic.commissions import Failure, Resolution
 from astakos.logic.ledger import ProvisionRequest as Provision
@@ -17,14 +26,12 @@ from astakos.logic.resources import ResourceDefinition
 from astakos.logic.services import ServiceDefinition
 from astakos.logic.tokens import user_token
 from astakos.logic.users import UserCatalog
-from astakos.services import SERVICES as OWN_SERVICES
 from synnefo.api import request_token
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic
 from synnefo.errors import Unauthorized
 
 __all__ = [
-    "OWN_SERVICES",
     "CreatedUser",
     "Failure",
     "Identity",
@@ -48,6 +55,7 @@ __all__ = [
     "project_quotas",
     "register_component",
     "resolve_commissions",
+    "service_definitions",
     "service_quotas",
     "user_catalog",
 ]
@@ -169,6 +177,11 @@ def register_component(
     return components.register(
         Credentials.administrator(), name=name, base_url=base_url, ui_url=ui_url, definitions=services
     )
+
+
+def service_definitions() -> tuple[ServiceDefinition, ...]:
+    """Return the services that identity itself offers, for ``register_component``."""
+    return registration.service_definitions()
 
 
 def create_user(

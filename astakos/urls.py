@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, re_path
 
-from astakos.api import account, cloud_bar, commissions, identity, quotas
+from astakos.api import account, cloud_bar, commissions, identity, projects, quotas
 from astakos.api.service import AccountApi, component_of
 
 account_api = AccountApi("account")
@@ -35,6 +35,8 @@ _account_patterns = [
     _account(r"v1\.0/commissions/action/?", POST=commissions.act_on_many, auth=component_of),
     _account(r"v1\.0/commissions/(?P<serial>[0-9]{1,30})/?", GET=commissions.show, auth=component_of),
     _account(r"v1\.0/commissions/(?P<serial>[0-9]{1,30})/action/?", POST=commissions.act, auth=component_of),
+    _account(r"v1\.0/projects/?", GET=projects.list_projects),
+    _account(r"v1\.0/projects/(?P<uuid>[0-9a-f-]{36})/?", GET=projects.show_project),
     account_api.catch_all(),
 ]
 

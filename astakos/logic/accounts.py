@@ -10,8 +10,7 @@ from django.conf import settings
 
 from astakos.logic import mails, projects
 from astakos.models import User
-from astakos.models.user import new_uuid
-from synnefo import audit, clock
+from synnefo import audit, clock, crypto
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
 from synnefo.errors import MethodNotAllowed, NotFound
@@ -73,7 +72,7 @@ def send_verification(credentials: Credentials, *, user_id: int) -> User:
     """Mail a new verification link; links sent before die."""
     with atomic():
         user = _locked(user_id, "send_verification")
-        user.verification_code = new_uuid()
+        user.verification_code = crypto.new_token()
         user.activation_sent = clock.now()
         user.save(update_fields=["verification_code", "activation_sent", "updated"])
         mails.send(
@@ -92,7 +91,7 @@ def verify(credentials: Credentials, *, user_id: int, notify: bool = True) -> Us
         user = _locked(user_id, "verify")
         user.email_verified = True
         user.verified_at = clock.now()
-        user.verification_code = new_uuid()
+        user.verification_code = crypto.new_token()
         user.save()
         audit.record(credentials, "user.verify", f"user:{user.uuid}")
         policy = _automatic_policy(user)

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from astakos.logic.limits import sync_holdings
 from astakos.models import (
+    Component,
     MembershipState,
     Policy,
     Project,
@@ -35,6 +36,9 @@ def create_system_project(user: User, *, actor: User | None = None) -> Project:
 
     Runs in the caller's transaction; sets ``base_project`` and ``default_project`` without saving the user.
     """
+    # Resources are registered under their component's lock; a resource registered at this moment would
+    # otherwise miss this project, and this project the resource.
+    lock_rows(Component.objects.only("id"))
     now = clock.now()
     project = Project.objects.create(
         uuid=user.uuid,

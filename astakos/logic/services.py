@@ -161,11 +161,6 @@ def is_below(url: str, base_url: str) -> bool:
     return url == base or url.startswith(base + "/")
 
 
-def service_names_of(component_id: int) -> list[str]:
-    """Return the names of a component's services, by which its resources know their origin."""
-    return list(Service.objects.filter(component_id=component_id).values_list("name", flat=True))
-
-
 def find(text: str) -> Service:
     """Return the service with this id or name; raises ``NotFound``."""
     services = Service.objects.select_related("component")

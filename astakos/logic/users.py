@@ -12,8 +12,7 @@ from django.core.validators import validate_email
 
 from astakos.logic import tokens
 from astakos.models import ApprovalTerms, User, UserAuthProvider
-from astakos.models.user import new_uuid
-from synnefo import audit, clock
+from synnefo import audit, clock, crypto
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
 from synnefo.errors import BadRequest, Conflict, NotFound
@@ -88,7 +87,7 @@ def create(
         first_name=_check_name(first_name, "first name"),
         last_name=_check_name(last_name, "last name"),
         is_superuser=admin,
-        verification_code=new_uuid(),
+        verification_code=crypto.new_token(),
         date_joined=now,
     )
     # Hashing takes long on purpose, so it happens before the transaction.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -24,19 +26,34 @@ class Api:
     client: Client
     token: str | None = None
 
-    def call(self, method: str, path: str, body: object = None, **extra: object):
-        headers = dict(extra.pop("headers", {}))
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> Any:
+        """Send *body* (bytes and text as they are, anything else as JSON) and return the response."""
+        sent = dict(headers or {})
         if self.token is not None:
-            headers.setdefault("X-Auth-Token", self.token)
-        if body is not None:
-            extra.setdefault("content_type", "application/json")
-            extra["data"] = body if isinstance(body, str | bytes) else __import__("json").dumps(body)
-        return self.client.generic(method, f"/astakos/{path}", headers=headers, **extra)
+            sent.setdefault("X-Auth-Token", self.token)
+        data = body if isinstance(body, str | bytes) else json.dumps(body)
+        return self.client.generic(
+            method,
+            f"/astakos/{path}",
+            "" if body is None else data,
+            content_type=content_type,
+            headers=sent,
+            **extra,
+        )
 
-    def get(self, path: str, **extra: object):
+    def get(self, path: str, **extra: Any) -> Any:
         return self.call("GET", path, **extra)
 
-    def post(self, path: str, body: object = None, **extra: object):
+    def post(self, path: str, body: object = None, **extra: Any) -> Any:
         return self.call("POST", path, body, **extra)
 
 
@@ -53,17 +70,25 @@ class Person:
         return User.objects.get(uuid=self.uuid)
 
 
+MakeUser = Callable[..., Person]
+
+
 @pytest.fixture(autouse=True)
-def _fresh_cache():
+def _fresh_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
 
 
 @pytest.fixture
-def make_user(db, client: Client) -> Callable[..., Person]:
-    def make(email: str = "maria@lab.example", **fields: object) -> Person:
-        values = {"password": "a-password", "first_name": "Maria", "last_name": "Doe", **fields}
+def make_user(db: None, client: Client) -> MakeUser:
+    def make(email: str = "maria@lab.example", **fields: Any) -> Person:
+        values: dict[str, Any] = {
+            "password": "a-password",
+            "first_name": "Maria",
+            "last_name": "Doe",
+            **fields,
+        }
         created = public.create_user(email=email, **values)
         return Person(created.uuid, created.token, Api(client, created.token))
 
@@ -71,7 +96,7 @@ def make_user(db, client: Client) -> Callable[..., Person]:
 
 
 @pytest.fixture
-def user(make_user) -> Person:
+def user(make_user: MakeUser) -> Person:
     return make_user()
 
 
@@ -100,7 +125,7 @@ SERVICES = (
 
 
 @pytest.fixture
-def service(db, client: Client) -> Api:
+def service(db: None, client: Client) -> Api:
     """The component ``demo``: 4 servers and 1000 bytes for users created from now on."""
     token = public.register_component(name="demo", base_url=BASE_URL, ui_url=UI_URL, services=SERVICES)
     Resource.objects.filter(name="demo.vm").update(uplimit=4)

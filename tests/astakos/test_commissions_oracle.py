@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,8 @@ from astakos.models import Holding
 from astakos.public import Provision
 from synnefo.errors import NotFound, OverLimit
 
-KEYS = [
+Key = tuple[str, str | None, str]
+KEYS: list[Key] = [
     ("user:u", "project:p", "a"),
     ("project:p", None, "a"),
     ("project:p", None, "b"),
@@ -34,12 +36,12 @@ steps = st.one_of(
 class Oracle:
     """The rules of identity contract 2.1 over dictionaries."""
 
-    limit: dict[tuple, int] = field(default_factory=lambda: dict.fromkeys(KNOWN, 8))
-    low: dict[tuple, int] = field(default_factory=lambda: dict.fromkeys(KNOWN, 0))
-    high: dict[tuple, int] = field(default_factory=lambda: dict.fromkeys(KNOWN, 0))
-    pending: dict[int, dict[tuple, int]] = field(default_factory=dict)
+    limit: dict[Key, int] = field(default_factory=lambda: dict.fromkeys(KNOWN, 8))
+    low: dict[Key, int] = field(default_factory=lambda: dict.fromkeys(KNOWN, 0))
+    high: dict[Key, int] = field(default_factory=lambda: dict.fromkeys(KNOWN, 0))
+    pending: dict[int, dict[Key, int]] = field(default_factory=dict)
 
-    def verdict(self, wanted: dict[tuple, int], force: bool) -> str | None:
+    def verdict(self, wanted: dict[Key, int], force: bool) -> str | None:
         for key, quantity in wanted.items():
             if key not in self.limit:
                 return "NoHoldingError"
@@ -49,7 +51,7 @@ class Oracle:
                 return "NoQuantityError"
         return None
 
-    def issue(self, serial: int, wanted: dict[tuple, int]) -> None:
+    def issue(self, serial: int, wanted: dict[Key, int]) -> None:
         for key, quantity in wanted.items():
             counter = self.high if quantity >= 0 else self.low
             counter[key] += quantity
@@ -66,7 +68,7 @@ class Oracle:
                 counter[key] -= quantity
 
 
-def apply(oracle: Oracle, step: tuple) -> None:
+def apply(oracle: Oracle, step: tuple[Any, ...]) -> None:
     if step[0] == "limit":
         _, key, limit = step
         oracle.limit[key] = limit
@@ -83,17 +85,18 @@ def apply(oracle: Oracle, step: tuple) -> None:
         issue(oracle, *step[1:])
 
 
-def issue(oracle: Oracle, items: list, force: bool, auto_accept: bool) -> None:
-    wanted: dict[tuple, int] = {}
+def issue(oracle: Oracle, items: list[tuple[Key, int]], force: bool, auto_accept: bool) -> None:
+    wanted: dict[Key, int] = {}
     for key, quantity in items:
         wanted[key] = wanted.get(key, 0) + quantity
-    provisions = [Provision(*key, quantity) for key, quantity in items]
+    provisions = [Provision(key[0], key[1], key[2], quantity) for key, quantity in items]
     expected = oracle.verdict(wanted, force)
     try:
         serial = public.issue_commission(
             clientkey="k", name="", provisions=provisions, force=force, auto_accept=auto_accept
         )
     except (OverLimit, NotFound) as error:
+        assert error.data is not None
         assert error.data["name"] == expected
         return
     assert expected is None
@@ -102,10 +105,11 @@ def issue(oracle: Oracle, items: list, force: bool, auto_accept: bool) -> None:
         oracle.resolve(serial, True)
 
 
+@pytest.mark.db
 @pytest.mark.django_db
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(program=st.lists(steps, min_size=1, max_size=12))
-def test_random_programs_agree_with_the_oracle(django_db_setup, program):
+def test_random_programs_agree_with_the_oracle(django_db_setup: None, program: list[tuple[Any, ...]]) -> None:
     from django.db import transaction
 
     sid = transaction.savepoint()

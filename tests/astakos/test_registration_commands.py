@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from astakos import public
 from astakos.models import Commission, Component, Endpoint, Holding, Resource, Service
 from synnefo.errors import Unauthorized
+from tests.astakos.conftest import Api, MakeUser, Person
 from tests.astakos.test_users_commands import load, refused, run
 
-pytestmark = [pytest.mark.django_db]
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
 
-def import_file(tmp_path, document: object) -> str:
+def import_file(tmp_path: Path, document: object) -> str:
     path = tmp_path / "services.json"
     path.write_text(document if isinstance(document, str) else json.dumps(document))
     return run("service-import", "--json", path)
 
 
-def described(**changes: object) -> dict[str, object]:
+def described(**changes: Any) -> dict[str, dict[str, Any]]:
     resource = {
         "name": "c1.space",
         "desc": "Space",
@@ -28,7 +32,7 @@ def described(**changes: object) -> dict[str, object]:
         "service_type": "store",
         "service_origin": "c1_store",
     }
-    service = {
+    service: dict[str, Any] = {
         "component": "c1",
         "type": "store",
         "prefix": "store",
@@ -42,7 +46,7 @@ def described(**changes: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def component(db) -> Component:
+def component(db: None) -> Component:
     run(
         "component-add",
         "c1",
@@ -54,18 +58,18 @@ def component(db) -> Component:
     return Component.objects.get(name="c1")
 
 
-def test_component_add_prints_a_working_token():
+def test_component_add_prints_a_working_token() -> None:
     text = run("component-add", "c1")
     assert text.startswith("Token: ")
     assert public.authenticate_service(text.split()[1]).name == "c1"
 
 
-def test_component_add_refuses_duplicates_and_bad_urls(component):
+def test_component_add_refuses_duplicates_and_bad_urls(component: Component) -> None:
     assert "already exists" in refused("component-add", "c1")
     assert "not an absolute" in refused("component-add", "c2", "--base-url", "s.example.org")
 
 
-def test_component_list_shows_the_token_on_demand_only(component):
+def test_component_list_shows_the_token_on_demand_only(component: Component) -> None:
     assert load("component-list") == [
         {"id": component.pk, "name": "c1", "base_url": "https://s.example.org/c1"}
     ]
@@ -73,7 +77,7 @@ def test_component_list_shows_the_token_on_demand_only(component):
     assert public.authenticate_service(row["token"]).component_id == component.pk
 
 
-def test_component_modify(component):
+def test_component_modify(component: Component) -> None:
     assert "Nothing to change" in refused("component-modify", "c1")
     assert run("component-modify", "c1", "--ui-url", "https://s.example.org/other") == ""
     token = run("component-modify", component.pk, "--renew-token").split()[1]
@@ -85,7 +89,7 @@ def test_component_modify(component):
     assert "A token has" in refused("component-modify", "c1", "--auth-token", "short")
 
 
-def test_component_show_lists_its_services(component, tmp_path):
+def test_component_show_lists_its_services(component: Component, tmp_path: Path) -> None:
     import_file(tmp_path, described())
     shown = load("component-show", "c1")
     assert shown["base url"] == "https://s.example.org/c1"
@@ -93,14 +97,14 @@ def test_component_show_lists_its_services(component, tmp_path):
     assert "does not exist" in refused("component-show", "nothing")
 
 
-def test_component_remove_takes_its_services_along(component, tmp_path):
+def test_component_remove_takes_its_services_along(component: Component, tmp_path: Path) -> None:
     import_file(tmp_path, described())
     run("component-remove", "c1", "-f")
     assert not Service.objects.exists()
     assert not Endpoint.objects.exists()
 
 
-def test_purge_then_import_again_keeps_token_and_limits(component, tmp_path):
+def test_purge_then_import_again_keeps_token_and_limits(component: Component, tmp_path: Path) -> None:
     import_file(tmp_path, described())
     run("resource-modify", "c1.space", "--system-default", "5GB")
     run("component-modify", "c1", "--purge-services")
@@ -109,7 +113,7 @@ def test_purge_then_import_again_keeps_token_and_limits(component, tmp_path):
     assert Resource.objects.get().uplimit == 5 * 1024**3
 
 
-def test_import_tells_what_it_did(component, tmp_path):
+def test_import_tells_what_it_did(component: Component, tmp_path: Path) -> None:
     text = import_file(tmp_path, described())
     assert "Added service c1_store." in text
     assert "Resource 'c1.space' created in database with unlimited quota." in text
@@ -145,7 +149,9 @@ def test_import_tells_what_it_did(component, tmp_path):
         },
     ],
 )
-def test_import_refuses_a_bad_document_as_a_whole(component, tmp_path, changes):
+def test_import_refuses_a_bad_document_as_a_whole(
+    component: Component, tmp_path: Path, changes: dict[str, Any]
+) -> None:
     path = tmp_path / "services.json"
     good = {"a_good": {**described()["c1_store"], "resources": {}}}
     path.write_text(json.dumps({**good, **described(**changes)}))
@@ -154,13 +160,13 @@ def test_import_refuses_a_bad_document_as_a_whole(component, tmp_path, changes):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "\x00"])
-def test_import_refuses_what_is_no_document(component, tmp_path, text):
+def test_import_refuses_what_is_no_document(component: Component, tmp_path: Path, text: str) -> None:
     path = tmp_path / "services.json"
     path.write_text(text)
     refused("service-import", "--json", path)
 
 
-def test_import_refuses_another_components_service_and_resource(component, tmp_path):
+def test_import_refuses_another_components_service_and_resource(component: Component, tmp_path: Path) -> None:
     import_file(tmp_path, described())
     run("component-add", "c2")
     path = tmp_path / "other.json"
@@ -172,7 +178,7 @@ def test_import_refuses_another_components_service_and_resource(component, tmp_p
     assert "registered by component 'c1'" in refused("service-import", "--json", path)
 
 
-def test_export_feeds_import(settings, tmp_path):
+def test_export_feeds_import(settings: Settings, tmp_path: Path) -> None:
     settings.ASTAKOS_BASE_URL = "https://s.example.org/astakos"
     run("component-add", "astakos", "--base-url", "https://s.example.org/astakos")
     exported = run("service-export-astakos")
@@ -191,7 +197,7 @@ def test_export_feeds_import(settings, tmp_path):
     ]
 
 
-def test_registering_twice_changes_nothing(service):
+def test_registering_twice_changes_nothing(service: Api) -> None:
     token = service.token
     from tests.astakos.conftest import BASE_URL, SERVICES, UI_URL
 
@@ -201,14 +207,16 @@ def test_registering_twice_changes_nothing(service):
     assert list(Service.objects.values_list("pk", flat=True)) == ids
 
 
-def test_resource_list_formats_units(service):
+def test_resource_list_formats_units(service: Api) -> None:
     Resource.objects.filter(name="demo.ram").update(uplimit=3 * 1024**2)
     rows = {row["name"]: row["system_default"] for row in load("resource-list")}
-    assert rows == {"demo.vm": "4", "demo.ram": "3 MB", "demo.hidden": "inf"}
-    assert {row["system_default"] for row in load("resource-list", "--unit-style", "none")} >= {"3145728"}
+    assert rows == {"demo.vm": 4, "demo.ram": "3 MB", "demo.hidden": "inf"}
+    assert {row["system_default"] for row in load("resource-list", "--unit-style", "none")} >= {3145728}
 
 
-def test_resource_modify_defaults_apply_to_future_users_only(service, user, make_user):
+def test_resource_modify_defaults_apply_to_future_users_only(
+    service: Api, user: Person, make_user: MakeUser
+) -> None:
     run("resource-modify", "demo.vm", "--default-quota", "9", "--project-default", "inf")
     joe = make_user("joe@lab.example")
     limits = dict(Holding.objects.filter(resource="demo.vm", source=None).values_list("holder", "limit"))
@@ -216,7 +224,7 @@ def test_resource_modify_defaults_apply_to_future_users_only(service, user, make
     assert Resource.objects.get(name="demo.vm").project_default == 2**63 - 1
 
 
-def test_resource_visibility_follows_its_rules(service):
+def test_resource_visibility_follows_its_rules(service: Api) -> None:
     run("resource-modify", "demo.vm", "--api-visible", "False")
     row = Resource.objects.get(name="demo.vm")
     assert (row.api_visible, row.ui_visible) == (False, False)
@@ -225,14 +233,14 @@ def test_resource_visibility_follows_its_rules(service):
     assert (row.api_visible, row.ui_visible) == (True, True)
 
 
-def test_resource_modify_refusals(service):
+def test_resource_modify_refusals(service: Api) -> None:
     assert "does not exist" in refused("resource-modify", "nothing", "--system-default", "1")
     assert "Nothing to change" in refused("resource-modify", "demo.vm")
     assert "not a number" in refused("resource-modify", "demo.vm", "--system-default", "-1")
     assert "not a number" in refused("resource-modify", "demo.vm", "--system-default", "many")
 
 
-def test_resource_defaults_from_a_file(service, tmp_path):
+def test_resource_defaults_from_a_file(service: Api, tmp_path: Path) -> None:
     path = tmp_path / "limits.json"
     path.write_text('{"demo.vm": 3, "demo.ram": "2GB"}')
     run("resource-modify", "--default-quota-from-file", path)
@@ -240,18 +248,18 @@ def test_resource_defaults_from_a_file(service, tmp_path):
     assert (limits["demo.vm"], limits["demo.ram"]) == (3, 2 * 1024**3)
 
 
-def use(user, resource: str, quantity: int) -> None:
+def use(user: Person, resource: str, quantity: int) -> None:
     provisions = public.charge(user.uuid, user.uuid, {resource: quantity})
     public.issue_commission(clientkey="demo", name="", provisions=provisions, force=True, auto_accept=True)
 
 
-def test_quota_list_filters(service, user, make_user):
+def test_quota_list_filters(service: Api, user: Person, make_user: MakeUser) -> None:
     joe = make_user("joe@lab.example")
     use(user, "demo.vm", 6)
     use(joe, "demo.ram", 500)
     assert len(load("quota-list")) == 6
     (over,) = load("quota-list", "--overlimit")
-    assert (over["holder"], over["resource"], over["usage"]) == (user.uuid, "demo.vm", "6")
+    assert (over["holder"], over["resource"], over["usage"]) == (user.uuid, "demo.vm", 6)
     expression = "user=joe@lab.example,usage>=100"
     (row,) = load("quota-list", "--filter-by", expression, "--unit-style", "b", "--display-mails")
     assert row == {
@@ -270,14 +278,15 @@ def test_quota_list_filters(service, user, make_user):
     assert "not a condition" in refused("quota-list", "--filter-by", "x")
 
 
-def test_quota_list_with_custom_limits(service, user):
+def test_quota_list_with_custom_limits(service: Api, user: Person) -> None:
     run("user-modify", user.uuid, "--base-quota", "demo.vm", "7")
     assert [row["resource"] for row in load("quota-list", "--with-custom=True")] == ["demo.vm"]
     assert len(load("quota-list", "--with-custom", "False")) == 2
 
 
-def test_quota_verify_finds_and_repairs(service, user):
+def test_quota_verify_finds_and_repairs(service: Api, user: Person) -> None:
     assert run("quota-verify") == ""
+    assert load("quota-verify") == {"Inconsistencies": []}
     Holding.objects.filter(resource="demo.vm", source=None).update(limit=1)
     Holding.objects.filter(resource="demo.ram", source=None).delete()
     Holding.objects.create(holder="user:ghost", source="project:ghost", resource="demo.vm", limit=1)
@@ -293,7 +302,7 @@ def test_quota_verify_finds_and_repairs(service, user):
     assert not Holding.objects.filter(holder="user:ghost").exists()
 
 
-def test_commission_list_and_show(service, user):
+def test_commission_list_and_show(service: Api, user: Person) -> None:
     provisions = public.charge(user.uuid, user.uuid, {"demo.vm": 1})
     serial = public.issue_commission(clientkey="demo", name="create", provisions=provisions)
     (row,) = load("commission-list")
@@ -306,7 +315,7 @@ def test_commission_list_and_show(service, user):
     assert "does not exist" in refused("commission-show", "999999")
 
 
-def test_every_command_has_help(capsys):
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     from django.core.management import get_commands
 
     for name in (name for name, app in get_commands().items() if app == "astakos"):

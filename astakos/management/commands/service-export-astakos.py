@@ -6,8 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
+from astakos.logic.registration import COMPONENT, service_definitions
 from astakos.logic.services import export_document
-from astakos.services import COMPONENT, SERVICES
 from synnefo.management import tables
 from synnefo.management.base import SynnefoCommand
 
@@ -17,6 +17,6 @@ class Command(SynnefoCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         document = export_document(
-            component=COMPONENT, base_url=settings.ASTAKOS_BASE_URL, definitions=SERVICES
+            component=COMPONENT, base_url=settings.ASTAKOS_BASE_URL, definitions=service_definitions()
         )
         self.stdout.write(tables.json_text(document), ending="")
