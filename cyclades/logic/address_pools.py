@@ -1,4 +1,4 @@
-"""The IPv4 pools of networks as rows: locked together, in one order, for every change (network contract 8)."""
+"""The IPv4 pools of networks as rows: locked together, in one order, for all changes (network contract 8)."""
 
 from __future__ import annotations
 

@@ -104,11 +104,11 @@ def detach_from_ports(ports: Sequence[Port], reason: str | None = None) -> None:
     ips = list(IPAddress.objects.filter(nic__in=[port.pk for port in ports], deleted=False))
     by_port = {port.pk: port for port in ports}
     record_history(
-        (
+
             (by_port[ip.nic_id], ip.address, DISASSOCIATE, f"remove ip from port {ip.nic_id}{note}")
             for ip in ips
             if ip.nic_id is not None
-        )
+
     )
     floating = [ip.pk for ip in ips if ip.floating_ip]
     if floating:
@@ -125,7 +125,7 @@ def record_history(events: Iterable[tuple[Port, str, str, str]]) -> None:
     IPAddressHistory.objects.bulk_create(
         IPAddressHistory(
             address=address,
-            server_id=port.machine_id,
+            server_id=port.machine.pk,
             network_id=port.network_id,
             user_id=port.machine.userid,
             action=action,
@@ -179,9 +179,7 @@ def reserve_external(network: Network, addresses: Sequence[str]) -> None:
 
 
 def _subnet(port: Port, ipversion: int) -> Subnet | None:
-    return next(
-        (s for s in port.network.subnets.all() if s.ipversion == ipversion and not s.deleted), None
-    )
+    return next((s for s in port.network.subnets.all() if s.ipversion == ipversion and not s.deleted), None)
 
 
 def _drop(port: Port, ip: IPAddress, pools: LockedPools | None) -> None:

@@ -140,7 +140,9 @@ def _store(
     wanted = {**changes, **{f"{PROPERTY_PREFIX}{key}": "" for key in removed_properties}}
     for key, value in wanted.items():
         if len(key) > MAX_KEY or key == PROPERTY_PREFIX:
-            raise BadRequest(f"The name of property '{key[len(PROPERTY_PREFIX) :][:64]}' is empty or too long")
+            raise BadRequest(
+                f"The name of property '{key[len(PROPERTY_PREFIX) :][:64]}' is empty or too long"
+            )
         if len(value) > MAX_VALUE:
             raise BadRequest(f"The value of '{key[len(PREFIX) :]}' has more than {MAX_VALUE} characters")
     limit = settings.PITHOS_RESOURCE_MAX_METADATA
@@ -223,9 +225,7 @@ def unregister(credentials: Credentials, *, image_id: str) -> None:
     """Make an image a mere file again; the file, its members and permissions stay."""
     with atomic():
         image = images.get_image(credentials, image_id)
-        pithos.update_domain_metadata(
-            credentials, uuid=image.id, domain=DOMAIN, metadata={}, replace=True
-        )
+        pithos.update_domain_metadata(credentials, uuid=image.id, domain=DOMAIN, metadata={}, replace=True)
         audit.record(credentials, "image.unregister", f"image:{image.id}")
 
 

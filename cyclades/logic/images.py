@@ -163,9 +163,12 @@ def acting_on_store(credentials: Credentials) -> Credentials | None:
 
 @dataclass(frozen=True)
 class ImageFilter:
-    """Which images a list shows, and how; ``size_min`` and ``size_max`` are inclusive, in bytes."""
+    """Which images a list shows, and how; ``size_min`` and ``size_max`` are inclusive, in bytes.
 
-    name: str | None = None
+    An image must have one of ``names``, if there are any.
+    """
+
+    names: frozenset[str] = frozenset()
     container_format: str | None = None
     disk_format: str | None = None
     status: str | None = None
@@ -179,7 +182,9 @@ class ImageFilter:
 
     def admits(self, image: Image) -> bool:
         """Tell whether *image* is to be shown."""
-        for name in ("name", "container_format", "disk_format"):
+        if self.names and image.name not in self.names:
+            return False
+        for name in ("container_format", "disk_format"):
             wanted = getattr(self, name)
             if wanted is not None and getattr(image, name) != wanted:
                 return False

@@ -52,7 +52,7 @@ def seen_network(credentials: Credentials, network_id: int) -> Network:
 
 def seen_port(credentials: Credentials, port_id: int) -> Port:
     """Return a visible port with its network and server; raises ``NotFound``."""
-    port = visible_ports(credentials).select_related("network", "machine").filter(pk=port_id).first()
+    port = visible_ports(credentials).select_related("network", "machine__backend").filter(pk=port_id).first()
     if port is None:
         raise NotFound(f"Port {port_id} not found.")
     return port
@@ -60,12 +60,7 @@ def seen_port(credentials: Credentials, port_id: int) -> Port:
 
 def seen_floating_ip(credentials: Credentials, ip_id: int) -> IPAddress:
     """Return a visible floating IP that was not released, with its port; raises ``NotFound``."""
-    ip = (
-        visible_floating_ips(credentials)
-        .select_related("nic")
-        .filter(pk=ip_id, deleted=False)
-        .first()
-    )
+    ip = visible_floating_ips(credentials).select_related("nic").filter(pk=ip_id, deleted=False).first()
     if ip is None:
         raise NotFound(f"Floating IP with ID {ip_id} does not exist.")
     return ip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
@@ -140,7 +142,7 @@ def delete(credentials: Credentials, *, network_id: int) -> None:
         network.save(update_fields=["action", "drained", "updated"])
         backends = _live_backends(network)
         if not network_deletion.finish_locked(network, refund):
-            transaction.on_commit(lambda: network_projection.remove(network, backends))
+            transaction.on_commit(partial(network_projection.remove_after_commit, network, backends))
         audit.record(credentials, "network.delete", f"network:{network_id}")
 
 

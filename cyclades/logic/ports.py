@@ -74,9 +74,7 @@ def create(credentials: Credentials, *, request: PortRequest) -> Port:
         if server is not None:
             require_allowed(credentials, server, Task.CONNECT)
             addresses.record_association([port])
-            jobs.intend(
-                server=server, operation=Task.CONNECT, payload=requests.connect_port_payload(port)
-            )
+            jobs.intend(server=server, operation=Task.CONNECT, payload=requests.connect_port_payload(port))
         audit.record(credentials, "port.create", f"port:{port.pk}", network=network.pk)
     return port
 
@@ -98,9 +96,7 @@ def _locked_device(credentials: Credentials, seen: Server) -> Server:
     return server
 
 
-def _insert(
-    credentials: Credentials, network: Network, request: PortRequest, server: Server | None
-) -> Port:
+def _insert(credentials: Credentials, network: Network, request: PortRequest, server: Server | None) -> Port:
     require_connectable(network, check_drained=not network.public)
     port = Port(
         name=request.name,
@@ -189,7 +185,7 @@ def delete(credentials: Credentials, *, port_id: int) -> None:
         if port.machine is None or port.machine.deleted:
             _delete_detached(port)
         else:
-            _disconnect(credentials, port)
+            _disconnect(credentials, port, port.machine)
         audit.record(credentials, "port.delete", f"port:{port_id}")
 
 
@@ -197,8 +193,7 @@ def _has_floating_ip(port: Port) -> bool:
     return port.ips.filter(floating_ip=True, deleted=False).exists()
 
 
-def _disconnect(credentials: Credentials, port: Port) -> None:
-    seen = Server.objects.select_related("backend").get(pk=port.machine_id)
+def _disconnect(credentials: Credentials, port: Port, seen: Server) -> None:
     require_writable(credentials, seen)
     if seen.backend is None or seen.backend.offline:
         raise ServiceUnavailable("The backend of this server is offline", retry_after=60)

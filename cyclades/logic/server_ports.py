@@ -224,9 +224,7 @@ class _Work:
 
     def _own_free_ip(self, network: Network | None) -> IPAddress | None:
         """Return and lock the user's first unattached floating IP of *network*, or of any locked one."""
-        free = IPAddress.objects.filter(
-            userid=self.server.userid, floating_ip=True, deleted=False, nic=None
-        )
+        free = IPAddress.objects.filter(userid=self.server.userid, floating_ip=True, deleted=False, nic=None)
         candidates = [network.pk] if network else list(self.networks)
         for ip in free.filter(network_id__in=candidates).order_by("pk"):
             locked = lock_rows(free.filter(pk=ip.pk))

@@ -19,6 +19,7 @@ from cyclades.logic.pools import (
     reserve_unusable_prefixes,
 )
 from cyclades.models import BridgePool, MacPrefixPool
+from cyclades.models.pool import Pool
 from synnefo import audit
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_rows, retry_on_deadlock
@@ -27,10 +28,8 @@ from synnefo.errors import BadRequest, Conflict, NotFound, ServiceUnavailable
 log = logging.getLogger(__name__)
 
 BRIDGE, MAC_PREFIX = "bridge", "mac-prefix"
-MODELS: dict[str, type[BridgePool] | type[MacPrefixPool]] = {BRIDGE: BridgePool, MAC_PREFIX: MacPrefixPool}
+MODELS: dict[str, type[Pool]] = {BRIDGE: BridgePool, MAC_PREFIX: MacPrefixPool}
 DEFAULT_MAC_BASE = "aa:00:0"
-
-AnyRow = BridgePool | MacPrefixPool
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class ValuePool:
     """A pool row with its maps decoded."""
 
     kind: str
-    row: AnyRow
+    row: Pool
     bits: BitPool
     values: Values
 
@@ -59,7 +58,7 @@ class ValuePool:
         return index
 
 
-def open_pool(kind: str, row: AnyRow) -> ValuePool:
+def open_pool(kind: str, row: Pool) -> ValuePool:
     """Decode a pool row; an unused MAC prefix pool gets its unusable prefixes withheld."""
     bits = BitPool(row.size, row.available_map, row.reserved_map)
     values = _values(kind, row.base or "")
@@ -93,7 +92,7 @@ def give_back_bridge(value: str) -> None:
 
 
 def _locked(kind: str) -> ValuePool | None:
-    rows = lock_rows(MODELS[kind].objects.all())
+    rows = lock_rows(MODELS[kind]._default_manager.all())
     return open_pool(kind, rows[0]) if rows else None
 
 
@@ -121,11 +120,11 @@ def _give_back(kind: str, value: str) -> None:
 
 
 @retry_on_deadlock
-def create(credentials: Credentials, *, kind: str, size: int, base: str | None, offset: int | None) -> AnyRow:
+def create(credentials: Credentials, *, kind: str, size: int, base: str | None, offset: int | None) -> Pool:
     """Create the pool of *kind*; raises ``Conflict`` when there is one, ``BadRequest`` for bad values."""
     base = _checked_base(kind, base, size)
     with atomic():
-        if lock_rows(MODELS[kind].objects.all()):
+        if lock_rows(MODELS[kind]._default_manager.all()):
             raise Conflict(f"A {kind} pool already exists; there can be one only.")
         row = MODELS[kind](size=size, base=base, offset=offset)
         open_pool(kind, row).save()
@@ -152,7 +151,7 @@ def _checked_base(kind: str, base: str | None, size: int) -> str:
 
 def get(kind: str, pool_id: int) -> ValuePool:
     """Return the pool *pool_id* of *kind*; raises ``NotFound``."""
-    row = MODELS[kind].objects.filter(pk=pool_id).first()
+    row = MODELS[kind]._default_manager.filter(pk=pool_id).first()
     if row is None:
         raise NotFound(f"{kind} pool with ID {pool_id} does not exist. Use pool-list to find out pool IDs.")
     return open_pool(kind, row)
@@ -160,7 +159,7 @@ def get(kind: str, pool_id: int) -> ValuePool:
 
 def list_pools(kind: str) -> list[ValuePool]:
     """Return every pool of *kind*."""
-    return [open_pool(kind, row) for row in MODELS[kind].objects.order_by("pk")]
+    return [open_pool(kind, row) for row in MODELS[kind]._default_manager.order_by("pk")]
 
 
 @retry_on_deadlock
@@ -213,7 +212,7 @@ def remove(credentials: Credentials, *, kind: str, pool_id: int) -> None:
 
 
 def _locked_one(kind: str, pool_id: int) -> ValuePool:
-    rows = lock_rows(MODELS[kind].objects.filter(pk=pool_id))
+    rows = lock_rows(MODELS[kind]._default_manager.filter(pk=pool_id))
     if not rows:
         raise NotFound(f"{kind} pool with ID {pool_id} does not exist. Use pool-list to find out pool IDs.")
     return open_pool(kind, rows[0])

@@ -73,7 +73,11 @@ def private_network(person: Person, mac_pool: None) -> Network:
 
 
 def make_public(
-    cidr: str | None = "203.0.113.0/29", cidr6: str | None = None, *, floating: bool = True, name: str = "public"
+    cidr: str | None = "203.0.113.0/29",
+    cidr6: str | None = None,
+    *,
+    floating: bool = True,
+    name: str = "public",
 ) -> Network:
     """Insert an administrator's public network without telling any backend."""
     with atomic():

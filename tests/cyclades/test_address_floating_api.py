@@ -71,9 +71,14 @@ def test_rules_of_reserving(
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [({"floating_ip_pool": False}, 409), ({"drained": True}, 409), ({"action": "DESTROY"}, 409), ({"deleted": True}, 400)],
+    [
+        ({"floating_ip_pool": False}, 409),
+        ({"drained": True}, 409),
+        ({"action": "DESTROY"}, 409),
+        ({"deleted": True}, 400),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_networks_that_give_none(
     api: NetworkApi, internet: Network, state: dict[str, object], status: int
 ) -> None:
@@ -91,9 +96,7 @@ def test_body_must_hold_the_object(api: NetworkApi) -> None:
     assert fault(api.post("floatingips", {})) == (400, "badRequest")
 
 
-def test_over_quota_is_413_with_details(
-    api: NetworkApi, make_public_network: Callable[..., Network]
-) -> None:
+def test_over_quota_is_413_with_details(api: NetworkApi, make_public_network: Callable[..., Network]) -> None:
     make_public_network("203.0.113.0/28")
     for _ in range(10):
         assert reserve(api).status_code == 200
@@ -121,7 +124,11 @@ def test_attached_one_is_not_released(
     port = Port.objects.create(network=internet, machine=server)
     IPAddress.objects.update(nic=port)
     shown = api.get(f"floatingips/{ip['id']}").json()["floatingip"]
-    assert (shown["port_id"], shown["instance_id"], shown["status"]) == (str(port.pk), str(server.pk), "ACTIVE")
+    assert (shown["port_id"], shown["instance_id"], shown["status"]) == (
+        str(port.pk),
+        str(server.pk),
+        "ACTIVE",
+    )
     assert fault(api.delete(f"floatingips/{ip['id']}")) == (409, "conflict")
     Port.objects.update(machine=None)
     assert fault(api.delete(f"floatingips/{ip['id']}")) == (409, "conflict")

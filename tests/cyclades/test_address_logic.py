@@ -78,7 +78,8 @@ def assert_pool_agrees_with_rows(network: Network) -> None:
 def test_threads_never_get_the_same_address(person: Person) -> None:
     network = make_public("203.0.113.0/28")
     results = in_threads(
-        10, lambda number: floating_ips.create(person.credentials, network_id=network.pk if number % 2 else None)
+        10,
+        lambda number: floating_ips.create(person.credentials, network_id=network.pk if number % 2 else None),
     )
     taken = [result.address for result in results if isinstance(result, IPAddress)]
     assert len(taken) == len(set(taken)) == 10, results

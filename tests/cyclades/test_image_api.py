@@ -161,15 +161,14 @@ def test_lists_are_bare_for_kamaki_and_wrapped_for_glance(owner: ImageUser, regi
 
 
 def test_list_costs_a_fixed_number_of_queries(
-    owner: ImageUser, django_assert_num_queries: Callable[..., object], django_assert_max_num_queries
+    owner: ImageUser, django_assert_num_queries: Callable[..., object]
 ) -> None:
-    owner.register(owner.upload("first"))
-    with django_assert_max_num_queries(10) as captured:
-        assert len(detail(owner)) == 1
-    for number in range(5):
-        owner.register(owner.upload(f"image{number}"))
-    with django_assert_num_queries(len(captured)):
-        assert len(detail(owner)) == 6
+    for count in (1, 6):
+        while len(detail(owner)) < count:
+            owner.register(owner.upload(f"image{len(detail(owner))}"))
+        for read in (detail, lambda user: user.compute("GET", "images/detail").json()["images"]):
+            with django_assert_num_queries(6):
+                assert len(read(owner)) == count
 
 
 def _names(user: ImageUser, query: str) -> list[str]:
@@ -178,12 +177,15 @@ def _names(user: ImageUser, query: str) -> list[str]:
 
 def test_filters_and_sorting(owner: ImageUser) -> None:
     for size, name in ((10, "b"), (20, "a"), (30, "c")):
-        owner.register(owner.upload(name, b"x" * size), name, disk_format="diskdump" if size < 30 else "extdump")
+        owner.register(
+            owner.upload(name, b"x" * size), name, disk_format="diskdump" if size < 30 else "extdump"
+        )
     assert _names(owner, "") == ["c", "a", "b"]
     assert _names(owner, "sort_dir=asc") == ["b", "a", "c"]
     assert _names(owner, "sort_key=name&sort_dir=asc") == ["a", "b", "c"]
     assert _names(owner, "sort_key=size") == ["c", "a", "b"]
     assert _names(owner, "name=a") == ["a"]
+    assert _names(owner, "name=%2561") == ["a"]
     assert _names(owner, "disk_format=extdump&container_format=bare") == ["c"]
     assert _names(owner, "status=available&size_min=20&size_max=20") == ["a"]
     assert _names(owner, "status=SAVING") == []
@@ -240,9 +242,7 @@ def test_public_image_is_listed_for_everybody_but_not_changed(
     assert reader.api("PUT", f"{path}/members/{reader.uuid}").status_code == 403
 
 
-def test_update_merges_properties_and_an_empty_value_deletes(
-    owner: ImageUser, registered_image: str
-) -> None:
+def test_update_merges_properties_and_an_empty_value_deletes(owner: ImageUser, registered_image: str) -> None:
     response = owner.api(
         "PUT",
         f"images/{registered_image}",
@@ -263,8 +263,12 @@ def test_old_and_new_value_joined_by_the_server_are_told_apart(
     owner: ImageUser, registered_image: str
 ) -> None:
     path = f"images/{registered_image}"
-    assert meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="linux,bsd"))["property-osfamily"] == "bsd"
-    assert meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="hurd,bsd"))["property-osfamily"] == "hurd"
+    assert (
+        meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="linux,bsd"))["property-osfamily"] == "bsd"
+    )
+    assert (
+        meta(owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="hurd,bsd"))["property-osfamily"] == "hurd"
+    )
     same = owner.api("PUT", path, X_Image_Meta_Property_OSFAMILY="hurd,hurd")
     assert meta(same)["property-osfamily"] == "hurd"
     list_like = owner.api("PUT", path, X_Image_Meta_Property_USERS="a,b")
@@ -312,7 +316,7 @@ def test_copy_of_an_image_is_an_image_of_its_own(owner: ImageUser, registered_im
     copied = owner.call(
         "PUT",
         f"{STORE}/{owner.uuid}/images/copy",
-        headers={"X-Copy-From": "/images/debian.diskdump"},
+        headers={"X-Copy-From": "/images/debian.diskdump", "Content-Length": "0"},
         content_type="",
     )
     assert copied.status_code == 201

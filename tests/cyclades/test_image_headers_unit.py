@@ -74,7 +74,12 @@ def test_location_parts_are_decoded() -> None:
 
 
 def test_property_names_lose_case_and_punctuation() -> None:
-    for name in ("ROOT_PARTITION", "Root-Partition".upper().replace("-", "_"), "ROOT.PARTITION", "root%2Dpartition"):
+    for name in (
+        "ROOT_PARTITION",
+        "Root-Partition".upper().replace("-", "_"),
+        "ROOT.PARTITION",
+        "root%2Dpartition",
+    ):
         assert headers.property_key(name) == "root_partition"
 
 

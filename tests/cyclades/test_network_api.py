@@ -79,7 +79,9 @@ def test_no_token_is_401(client: Client) -> None:
     assert fault(NetworkApi(client).get("networks")) == (401, "unauthorized")
 
 
-def test_create_charges_and_answers_201_with_all_keys(api: NetworkApi, person: Person, mac_pool: None) -> None:
+def test_create_charges_and_answers_201_with_all_keys(
+    api: NetworkApi, person: Person, mac_pool: None
+) -> None:
     response = api.post("networks", NEW)
     assert response.status_code == 201
     network = response.json()["network"]
@@ -92,7 +94,12 @@ def test_create_charges_and_answers_201_with_all_keys(api: NetworkApi, person: P
     assert network["created"].endswith("+00:00")
     assert person.usage("cyclades.network.private") == (1, 0)
     row = Network.objects.get()
-    assert (row.mac_prefix, row.link, row.mode, row.tags) == ("aa:00:1", "prv0", "bridged", "private-filtered")
+    assert (row.mac_prefix, row.link, row.mode, row.tags) == (
+        "aa:00:1",
+        "prv0",
+        "bridged",
+        "private-filtered",
+    )
     assert row.external_router is False
 
 
@@ -254,7 +261,7 @@ def test_delete_waits_for_the_backends_and_may_be_repeated(
     from cyclades.logic import network_projection, networks
 
     removed: list[list[int]] = []
-    monkeypatch.setattr(network_projection, "remove", lambda network, backends: removed.append(backends))
+    monkeypatch.setattr(network_projection, "remove_after_commit", lambda network, backends: removed.append(backends))
     row = BackendNetwork.objects.create(
         network=private_network, backend=backend, operstate=NetworkState.ACTIVE
     )
@@ -305,7 +312,15 @@ def test_reassign_moves_the_quota(api: NetworkApi, person: Person, private_netwo
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"fly": {}}, {"reassign": 3}, {"reassign": {}}, {"reassign": {"project": 4}}, {"a": {}, "b": {}}, []],
+    [
+        {},
+        {"fly": {}},
+        {"reassign": 3},
+        {"reassign": {}},
+        {"reassign": {"project": 4}},
+        {"a": {}, "b": {}},
+        [],
+    ],
 )
 def test_malformed_action_is_400(api: NetworkApi, private_network: Network, body: object) -> None:
     assert fault(api.post(f"networks/{private_network.pk}/action", body)) == (400, "badRequest")
@@ -391,3 +406,18 @@ def test_malformed_bodies_never_crash(api: NetworkApi, collection: str, field: s
 @given(raw=st.binary(max_size=60))
 def test_any_bytes_as_body_never_crash(api: NetworkApi, raw: bytes) -> None:
     assert api.post("networks", raw).status_code == 400
+
+
+def test_network_that_its_cluster_does_not_have_ends_without_a_job(
+    api: NetworkApi, private_network: Network, backend: Backend,
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Callable[..., object],
+) -> None:  # fmt: skip
+    from cyclades.ganeti import networks as ganeti_networks
+
+    monkeypatch.setattr("django.conf.settings.GANETI_SUBMIT_IN_BACKGROUND", False)
+    monkeypatch.setattr(ganeti_networks, "delete_network", lambda backend, network: [])
+    BackendNetwork.objects.create(network=private_network, backend=backend)
+    path = f"networks/{private_network.pk}"
+    with django_capture_on_commit_callbacks(execute=True):
+        assert api.delete(path).status_code == 204
+    assert api.get(path).json()["network"]["status"] == "DELETED"

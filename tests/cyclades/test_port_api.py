@@ -48,7 +48,12 @@ def test_unattached_port_is_down_and_has_the_lowest_address(
     assert response.status_code == 201
     port = response.json()["port"]
     assert set(port) == KEYS
-    assert (port["status"], port["name"], port["device_id"], port["device_owner"]) == ("DOWN", "p1", None, None)
+    assert (port["status"], port["name"], port["device_id"], port["device_owner"]) == (
+        "DOWN",
+        "p1",
+        None,
+        None,
+    )
     assert port["user_id"] == port["tenant_id"] == person.uuid
     [fixed] = port["fixed_ips"]
     assert (fixed["ip_address"], fixed["subnet"]) == ("10.20.30.2", str(private_network.subnets.get().pk))
@@ -91,7 +96,9 @@ def test_rules_of_creation(
 
 
 @pytest.mark.parametrize(
-    "state", [{"state": "ERROR"}, {"action": "DESTROY"}, {"drained": True}], ids=lambda state: next(iter(state))
+    "state",
+    [{"state": "ERROR"}, {"action": "DESTROY"}, {"drained": True}],
+    ids=lambda state: next(iter(state)),
 )
 def test_network_that_takes_no_ports_is_409(
     api: NetworkApi, private_network: Network, state: dict[str, object]

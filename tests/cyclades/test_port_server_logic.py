@@ -58,9 +58,7 @@ def test_empty_request_keeps_the_forced_ones(make_ports: Make, internet: Network
     assert shape(make_ports([])) == [(0, internet.pk, ["203.0.113.2"])]
 
 
-def test_forced_network_may_be_somebody_elses(
-    make_ports: Make, private_network: Network, settings
-) -> None:
+def test_forced_network_may_be_somebody_elses(make_ports: Make, private_network: Network, settings) -> None:
     Network.objects.update(userid="someone-else")
     settings.CYCLADES_FORCED_SERVER_NETWORKS = [str(private_network.pk)]
     assert shape(make_ports(None)) == [(0, private_network.pk, ["10.20.30.2"])]

@@ -54,7 +54,11 @@ def test_create_answers_201_with_all_keys(api: NetworkApi, network: str, person:
 def test_ipv6_has_slaac_and_no_pools(api: NetworkApi, network: str) -> None:
     subnet = create(api, network, cidr="fd00:1::/64", ip_version=6).json()["subnet"]
     assert set(subnet) == KEYS | {"enable_slaac"}
-    assert (subnet["allocation_pools"], subnet["gateway_ip"], subnet["enable_slaac"]) == ([], "fd00:1::1", True)
+    assert (subnet["allocation_pools"], subnet["gateway_ip"], subnet["enable_slaac"]) == (
+        [],
+        "fd00:1::1",
+        True,
+    )
     assert not IPPool.objects.exists()
 
 

@@ -122,4 +122,3 @@ def _fields(image: Image) -> Iterator[tuple[str, str]]:
     }
     for name, text in texts.items():
         yield f"x-image-meta-{name}", text
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import unquote
 
 from django.http import HttpRequest, HttpResponse
 
@@ -61,7 +62,7 @@ def read_filter(request: HttpRequest) -> ImageFilter:
         if query.get(name) == "":
             raise BadRequest(f"'{name}' must be an integer")
     return ImageFilter(
-        name=query.get("name"),
+        names=_names(query.get("name")),
         container_format=query.get("container_format"),
         disk_format=query.get("disk_format"),
         status=query.get("status"),
@@ -72,6 +73,11 @@ def read_filter(request: HttpRequest) -> ImageFilter:
         limit=page_limit(request),
         marker=query.get("marker"),
     )
+
+
+def _names(text: str | None) -> frozenset[str]:
+    """Return what a client may mean: kamaki encodes a name twice."""
+    return frozenset() if text is None else frozenset({text, unquote(text)})
 
 
 def register(request: HttpRequest) -> HttpResponse:

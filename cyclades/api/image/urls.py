@@ -18,9 +18,7 @@ def _versioned(*, wrapped: bool) -> list[URLPattern | URLResolver]:
     return [
         route("images/?", GET=images.list_handler(wrapped=wrapped, detail=False), POST=images.register),
         route("images/detail/?", GET=images.list_handler(wrapped=wrapped, detail=True)),
-        route(
-            rf"{_IMAGE}/?", GET=images.download, HEAD=images.show, PUT=images.update, DELETE=images.delete
-        ),
+        route(rf"{_IMAGE}/?", GET=images.download, HEAD=images.show, PUT=images.update, DELETE=images.delete),
         route(rf"{_IMAGE}/members/?", GET=members.list_all, PUT=members.replace),
         route(rf"{_IMAGE}/members/{_MEMBER}/?", PUT=members.add, DELETE=members.remove),
         route(rf"shared-images/{_MEMBER}/?", GET=members.list_shared),

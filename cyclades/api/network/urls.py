@@ -18,9 +18,7 @@ def _item(collection: str, name: str) -> str:
 _versioned: list[URLPattern | URLResolver] = [
     route(f"networks{END}", GET=networks.list_all, POST=networks.create),
     route(f"networks/detail{END}", GET=networks.list_all),
-    route(
-        _item("networks", "network_id"), GET=networks.show, PUT=networks.update, DELETE=networks.delete
-    ),
+    route(_item("networks", "network_id"), GET=networks.show, PUT=networks.update, DELETE=networks.delete),
     route(rf"networks/(?P<network_id>[^/.]+)/action{END}", POST=networks.act),
     route(f"subnets{END}", GET=subnets.list_all, POST=subnets.create),
     route(f"subnets/detail{END}", GET=subnets.list_all),
