@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -187,7 +188,7 @@ def service_definitions() -> tuple[ServiceDefinition, ...]:
 
 def export_services(
     *, component: str, base_url: str, definitions: Sequence[ServiceDefinition]
-) -> dict[str, object]:
+) -> dict[str, dict[str, Any]]:
     """Return the document about a component's services that ``service-import`` reads."""
     return export_document(component=component, base_url=base_url, definitions=definitions)
 

@@ -20,7 +20,7 @@ declare(
     3600,
     type=int,
     conf=_API,
-    help="Oldest changes-since, in seconds before now, that lists accept; deleted rows live at least as long.",
+    help="Oldest changes-since, in seconds before now, that lists accept.",
 )
 declare(
     "CYCLADES_SHARED_RESOURCES_ENABLED",

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 from urllib.parse import quote
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -245,6 +244,6 @@ def _dress(
         # The percent signs of an extended file name are its encoding already.
         is_encoded = name == "Content-Disposition" and "filename*=UTF-8''" in value and value.isascii()
         response[encode_name(name)] = value if is_encoded else encode_value(value)
-    response["Content-Type"] = view.version.type or settings.DEFAULT_CONTENT_TYPE
+    response["Content-Type"] = view.version.type or "application/octet-stream"
     if length is not None:
         response["Content-Length"] = str(length)

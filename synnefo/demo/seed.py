@@ -49,8 +49,8 @@ def content(root: Path, rapi_port: str, base_url: str) -> dict[str, str]:
             _manage("flavor-create", *size, "file")
     if not _rows("network-list", "--public"):
         _manage(
-            "network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM", "--subnet", "203.0.113.0/24",
-            "--gateway", "203.0.113.1", "--dhcp", "True", "--floating-ip-pool", "True",
+            "network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM",
+            "--subnet", "203.0.113.0/24", "--gateway", "203.0.113.1", "--dhcp", "True", "--floating-ip-pool", "True",
         )  # fmt: skip
     if not _rows("pool-list", "--type", "mac-prefix"):
         _manage("pool-create", "--type", "mac-prefix", "--base", "aa:00:0", "--size", "65536")
