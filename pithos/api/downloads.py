@@ -54,7 +54,7 @@ class OpenFileResponse(StreamingHttpResponse):
     def __init__(self, file: SizedFile, status: int) -> None:
         super().__init__(iter(lambda: file.read(_PIECE), b""), status=status)
         self.file_to_stream = file
-        self._resource_closers.append(file.file.close)
+        self._resource_closers.append(file.file.close)  # type: ignore[attr-defined]
 
 
 def object_headers(view: ObjectView) -> dict[str, str]:
