@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -155,7 +156,7 @@ class EventDaemon:
         notify_systemd("READY=1")
         try:
             while not self._stop.is_set():
-                self.collect(1.0)
+                self._collect_safely()
                 self._tell_health()
         finally:
             notify_systemd("STOPPING=1")
@@ -163,6 +164,15 @@ class EventDaemon:
             self._wake_sender.set()
             sending.join(DRAIN_SECONDS + SEND_SECONDS)
             self.close()
+
+    def _collect_safely(self) -> None:
+        try:
+            self.collect(1.0)
+        except Exception:
+            # A full disk, say: what is in the queue stays there and is read again.
+            logger.exception("reading the job queue failed")
+            self._next_scan = 0.0
+            self._stop.wait(1.0)
 
     def stop(self) -> None:
         """Have `run` return soon; callable from a signal handler."""
@@ -231,8 +241,11 @@ class EventDaemon:
             return False
         except FileNotFoundError:
             logger.debug("job %d was archived", job)
-        except (JobFileError, OSError) as error:
+        except JobFileError as error:
             logger.error("job %d: %s", job, error)
+        except (OSError, sqlite3.Error) as error:
+            logger.error("job %d, to be tried again: %s", job, error)
+            return False
         except Exception:
             logger.exception("job %d", job)
         return True
@@ -334,6 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if options.debug else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    logging.getLogger("watchdog").setLevel(logging.WARNING)
     try:
         configured = settings.load(options.config)
         daemon = EventDaemon(

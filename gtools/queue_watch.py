@@ -68,7 +68,13 @@ class InotifyWatcher:
 
     def __init__(self, directory: str) -> None:
         # Imported here: without the library a node falls back to polling.
-        from watchdog.events import FileSystemEvent, FileSystemEventHandler
+        from watchdog.events import (
+            FileClosedEvent,
+            FileCreatedEvent,
+            FileMovedEvent,
+            FileSystemEvent,
+            FileSystemEventHandler,
+        )
         from watchdog.observers.inotify import InotifyObserver
 
         changed: set[int] = set()
@@ -79,8 +85,6 @@ class InotifyWatcher:
             """Notes what was written or renamed into place."""
 
             def on_any_event(self, event: FileSystemEvent) -> None:
-                if event.event_type not in ("closed", "moved", "created"):
-                    return
                 # A file renamed from outside the directory is reported as created.
                 path = os.fsdecode(event.dest_path or event.src_path)
                 job = job_id_of(os.path.basename(path))
@@ -90,7 +94,9 @@ class InotifyWatcher:
                         something.notify_all()
 
         self._observer = InotifyObserver()
-        self._observer.schedule(Handler(), directory, recursive=False)
+        # Not the events of reading, which we would cause ourselves.
+        wanted: list[type[FileSystemEvent]] = [FileClosedEvent, FileMovedEvent, FileCreatedEvent]
+        self._observer.schedule(Handler(), directory, recursive=False, event_filter=wanted)
         self._observer.start()
 
     def wait(self, timeout: float) -> set[int]:

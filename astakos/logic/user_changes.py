@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.contrib.auth.hashers import make_password
+
 from astakos.logic import accounts, projects, tokens, users
 from astakos.models import ApprovalTerms, User
 from synnefo import audit, clock, crypto
@@ -58,6 +60,8 @@ def modify(credentials: Credentials, *, user_id: int, changes: UserChanges) -> U
     password = crypto.new_token(_PASSWORD_BYTES) if changes.renew_password else changes.password
     if changes.password is not None and changes.renew_password:
         raise BadRequest("Give either a password or ask for a new one, not both")
+    # Hashing takes long on purpose, so it happens before any lock is held.
+    hashed = None if password is None else hashed_password(password)
     messages: list[str] = []
     with atomic():
         _change_state(credentials, user_id, changes, messages)
@@ -67,8 +71,8 @@ def modify(credentials: Credentials, *, user_id: int, changes: UserChanges) -> U
         if changes.level is not None:
             user.level = changes.level
         _change_groups(user, changes, messages)
-        if password is not None:
-            set_password(user, password)
+        if hashed is not None:
+            user.password = hashed
             messages.append("Password changed")
         token = tokens.unused_token() if changes.renew_token else None
         if token is not None:
@@ -138,11 +142,11 @@ def _change_groups(user: User, changes: UserChanges, messages: list[str]) -> Non
         messages.append(f"Groups: {', '.join(user.groups.values_list('name', flat=True)) or 'none'}")
 
 
-def set_password(user: User, password: str) -> None:
-    """Give *user* (not saved here) a new password; raises ``BadRequest`` for an unusable one."""
+def hashed_password(password: str) -> str:
+    """Return what is stored of *password*; raises ``BadRequest`` for an unusable one."""
     if not 1 <= len(password) <= users.MAX_PASSWORD_LENGTH:
         raise BadRequest(f"A password has 1 to {users.MAX_PASSWORD_LENGTH} characters")
-    user.set_password(password)
+    return make_password(password)
 
 
 def _sign_terms(user: User, messages: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.management.base import CommandError, CommandParser
 
-from synnefo.units import STYLES, format_size, parse_size
+from synnefo.units import INF, STYLES, format_size, parse_size
 
 
 def add_unit_style(parser: CommandParser, *, default: str = "mb") -> None:
@@ -18,8 +18,10 @@ def add_unit_style(parser: CommandParser, *, default: str = "mb") -> None:
     )
 
 
-def shown(value: int, unit: str | None, style: str) -> str:
-    """Return *value* as the tables show it."""
+def shown(value: int, unit: str | None, style: str) -> int | str:
+    """Return *value* as the tables show it: a plain count stays a number, which JSON keeps as one."""
+    if value < INF and (unit != "bytes" or style == "none"):
+        return value
     return format_size(value, unit=unit, style=style)
 
 

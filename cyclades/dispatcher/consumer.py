@@ -28,6 +28,10 @@ class DatabaseAway(Exception):
     """The database can't be used now; nothing was acknowledged and nothing is lost."""
 
 
+class _BatchBroken(Exception):
+    """A message failed in a way that takes its transaction along; its cause is that failure."""
+
+
 @dataclass
 class Item:
     """One delivery on its way; ``failed`` sends it to the dead-letter queue."""
@@ -154,7 +158,7 @@ def _apply_together(batch: Sequence[Item]) -> bool:
             rows = handlers.lock([item.work for item in batch if item.work is not None])
             for item in batch:
                 _apply_one(item, rows)
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, _BatchBroken) as error:
         _raise_if_database_away(error)
         for item in batch:
             item.outcome, item.failed = "", False
@@ -169,6 +173,9 @@ def _apply_alone(item: Item) -> None:
         try:
             with atomic():
                 _apply_one(item, handlers.lock([item.work]))
+            return
+        except _BatchBroken as broken:
+            _fail(item, broken.__cause__ or broken)
             return
         except (OperationalError, InterfaceError) as error:
             _raise_if_database_away(error)
@@ -188,10 +195,12 @@ def _apply_one(item: Item, rows: handlers.LockedRows) -> None:
             # The transaction is lost, not this message.
             raise
         except Exception as error:
+            if connection.needs_rollback:
+                raise _BatchBroken from error
             _fail(item, error)
 
 
-def _fail(item: Item, error: Exception) -> None:
+def _fail(item: Item, error: BaseException) -> None:
     item.failed = True
     item.outcome = "dead_lettered"
     level = logging.WARNING if isinstance(error, ServiceUnavailable) else logging.ERROR

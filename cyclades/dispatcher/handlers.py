@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Prefetch, prefetch_related_objects
 
 from cyclades.ganeti import clients, names, networks, refresh, submission
 from cyclades.ganeti.opcodes import Opcode
-from cyclades.logic import network_events, progress, server_events
+from cyclades.logic import network_events, progress, server_disks, server_events, server_nics
 from cyclades.logic.server_events import Outcome
 from cyclades.models import Backend, Network, Server
 from synnefo.db.locks import lock_rows
@@ -108,6 +110,7 @@ def lock(works: Iterable[Work]) -> LockedRows:
     if server_ids:
         queryset = Server.objects.filter(pk__in=server_ids).select_related("flavor", "backend")
         rows.servers = {server.pk: server for server in lock_rows(queryset)}
+        _load(rows, messages)
     network_ids = {pk for pk in map(network_id_of, messages) if pk is not None}
     if network_ids:
         rows.networks = {
@@ -116,20 +119,51 @@ def lock(works: Iterable[Work]) -> LockedRows:
     return rows
 
 
+def _load(rows: LockedRows, messages: Iterable[Message]) -> None:
+    """Load at once what the final events of a batch look at."""
+    final = {server_id_of(m) or 0: m for m in messages if isinstance(m, OpStatus) and m.is_final}
+    servers = [rows.servers[pk] for pk in final if pk in rows.servers]
+    if not servers:
+        return
+    prefetch_related_objects(servers, server_events.open_intents_prefetch())
+    with_devices = [rows.servers[pk] for pk, m in final.items() if pk in rows.servers and _has_devices(m)]
+    if with_devices:
+        prefetch_related_objects(
+            with_devices,
+            Prefetch("ports", server_nics.ports_with_everything()),
+            Prefetch("volumes", server_disks.volumes_with_everything()),
+        )
+
+
+def _has_devices(message: OpStatus) -> bool:
+    return message.instance_nics is not None or message.instance_disks is not None
+
+
 def apply(work: Work, rows: LockedRows) -> Outcome:
-    """Apply one message in a savepoint of the caller's transaction; a failure leaves no trace of it."""
+    """Apply one message in a savepoint of the caller's transaction; a failure leaves no trace of it.
+
+    A message that changes one row only needs none: it fails before its UPDATE or with the transaction.
+    """
     message = work.message
     server_id = server_id_of(message)
     try:
-        with transaction.atomic():
+        with nullcontext() if _changes_one_row(message) else transaction.atomic():
             return HANDLERS[type(message)](work, rows)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
         # The object in memory may hold half of the change.
-        if server_id in rows.servers:
-            rows.servers[server_id].refresh_from_db()
+        if server_id in rows.servers and not transaction.get_connection().needs_rollback:
+            server = rows.servers[server_id]
+            server.refresh_from_db()
+            vars(server).pop(server_events.OPEN_INTENTS, None)
         raise
+
+
+def _changes_one_row(message: Message) -> bool:
+    if isinstance(message, OpStatus):
+        return not message.is_final
+    return isinstance(message, Progress) and message.type == "image-copy-progress"
 
 
 def _apply_op(work: Work, rows: LockedRows) -> Outcome:

@@ -120,7 +120,7 @@ def _flavor(server: Server, instance: Json, moment: datetime) -> Iterator[Differ
 
 def _nics(server: Server, instance: Json, moment: datetime) -> Iterator[Difference]:
     nics = observation.nics_of(instance)
-    parsed = server_nics.parse(nics)
+    parsed = server_nics.parse(nics, server.ports.all())
     if parsed is None:
         yield Difference(Kind.NICS, "has a NIC in a network that is not ours")
         return

@@ -13,10 +13,10 @@ from cyclades.ganeti import clients, names, observation
 from cyclades.ganeti.observation import Json
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import reconcile_differences as differences
-from cyclades.logic import server_events, server_outcomes
+from cyclades.logic import server_events, server_nics, server_outcomes
 from cyclades.logic.reconcile_differences import Kind
 from cyclades.logic.server_events import Outcome
-from cyclades.models import Backend, IntentState, JobIntent, Port, Server, ServerState, Task
+from cyclades.models import Backend, IntentState, JobIntent, Server, ServerState, Task
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
@@ -80,7 +80,7 @@ def known_servers(backend: Backend) -> QuerySet[Server]:
         .prefetch_related(
             "tags",
             "volumes",
-            Prefetch("ports", Port.objects.prefetch_related("ips")),
+            Prefetch("ports", server_nics.ports_with_everything()),
             Prefetch("intents", pending, to_attr="pending_intents"),
         )
         .order_by("pk")

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
-
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import quota
 from cyclades.logic.server_disks import Change
@@ -45,8 +43,7 @@ def settle(
     quota.reject(server)
     name = f"client: dispatcher, resource: vm:{server.pk}, ganeti_job: {event.job_id}"
     try:
-        with transaction.atomic():
-            quota.charge_now(server.userid, deltas, name=name, force=True)
+        quota.charge_now(server.userid, deltas, name=name, force=True)
     except SynnefoError as error:
         # Ganeti did it whether the books allow it or not; a stuck event would only add a second error.
         log.error(

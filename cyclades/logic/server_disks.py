@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
 from cyclades.ganeti import names
 from cyclades.models import Flavor, Server, Task, Volume, VolumeStatus
@@ -32,7 +33,7 @@ class Change:
 
 def synchronise(server: Server, disks: Sequence[InstanceDisk]) -> list[Change]:
     """Make the volumes of the locked *server* what Ganeti has; return what that changed."""
-    volumes = list(Volume.objects.filter(machine=server, deleted=False).select_related("volume_type"))
+    volumes = _volumes_of(server)
     by_name = {names.disk_name(v.pk, v.legacy_backend_volume_uuid): v for v in volumes}
     changes: list[Change] = []
     seen: set[int] = set()
@@ -49,6 +50,18 @@ def synchronise(server: Server, disks: Sequence[InstanceDisk]) -> list[Change]:
         if volume.pk not in seen:
             changes += _missing(server, volume, unnamed=unnamed)
     return changes
+
+
+def volumes_with_everything() -> QuerySet[Volume]:
+    """Return volumes with all that ``synchronise`` looks at."""
+    return Volume.objects.filter(deleted=False).select_related("volume_type")
+
+
+def _volumes_of(server: Server) -> list[Volume]:
+    """Return the server's volumes, as loaded with its batch if they were."""
+    if "volumes" not in getattr(server, "_prefetched_objects_cache", {}):
+        prefetch_related_objects([server], Prefetch("volumes", volumes_with_everything()))
+    return [volume for volume in server.volumes.all() if not volume.deleted and volume.machine_id]
 
 
 def size_gib(disk: InstanceDisk) -> int | None:

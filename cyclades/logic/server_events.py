@@ -15,12 +15,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.db.models import Prefetch, prefetch_related_objects
+
 from cyclades.ganeti import jobs, names
 from cyclades.ganeti.opcodes import SELF_DESCRIBING, Opcode
 from cyclades.logic import server_charges, server_disks, server_nics, server_outcomes, server_retries
 from cyclades.logic.server_table import TAGS_ACTIVE, Effect, effect_of
 from cyclades.models import Flavor, IntentState, JobIntent, Server
-from synnefo import clock
 from synnefo.errors import SynnefoError
 from synnefo.messages import (
     FINAL_STATUSES,
@@ -34,6 +35,8 @@ from synnefo.messages import (
 log = logging.getLogger(__name__)
 
 _LOG_LENGTH = 4096
+#: Where the open intents of a server are kept once loaded.
+OPEN_INTENTS = "loaded_open_intents"
 SIMULATED = "Reconciliation: simulated Ganeti event"
 
 
@@ -57,6 +60,7 @@ def apply(server: Server, event: OpStatus, *, instance_missing: bool = False) ->
         raise SynnefoError(f"'{event.status}' is not a job status")
     if server.deleted or event.operation == Opcode.INSTANCE_SNAPSHOT:
         return Outcome.IGNORED
+    before = _columns(server)
     adopt(server, event)
     if server.backendtime is not None and event.event_datetime <= server.backendtime:
         return _settle_late(server, event)
@@ -65,12 +69,17 @@ def apply(server: Server, event: OpStatus, *, instance_missing: bool = False) ->
     if not event.is_final and _is_overtaken(server, event):
         return Outcome.STALE
     _record(server, event)
-    if not event.is_final:
-        server.save()
-        return Outcome.RECORDED
-    effect = effect_of(event.operation, event.status, instance_missing=instance_missing)
-    _apply_final(server, event, effect)
-    return Outcome.APPLIED
+    if event.is_final:
+        effect = effect_of(event.operation, event.status, instance_missing=instance_missing)
+        _apply_final(server, event, effect)
+    after = _columns(server)
+    server.save(update_fields=["updated", "task_job_id", *(n for n in after if after[n] != before[n])])
+    return Outcome.APPLIED if event.is_final else Outcome.RECORDED
+
+
+def _columns(server: Server) -> dict[str, Any]:
+    """Return the values that an UPDATE of *server* would write; few of them change with one event."""
+    return {field.name: getattr(server, field.attname) for field in Server._meta.local_concrete_fields}
 
 
 def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
@@ -101,7 +110,6 @@ def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
         server.operstate = effect.operstate
     if flavor is not None:
         server.flavor = flavor
-    server.save()
     close_intents(server, event.job_id)
 
 
@@ -109,11 +117,28 @@ def _succeeded(event: OpStatus, effect: Effect) -> bool:
     return event.status == "success" or effect.deletes
 
 
+def open_intents(server: Server) -> list[JobIntent]:
+    """Return the intents of the locked *server* that have not ended, loaded with its batch or now."""
+    loaded: list[JobIntent] | None = getattr(server, OPEN_INTENTS, None)
+    if loaded is None:
+        prefetch_related_objects([server], open_intents_prefetch())
+        loaded = getattr(server, OPEN_INTENTS)
+    return loaded
+
+
+def open_intents_prefetch() -> Prefetch:
+    """Return how to load the open intents of many servers at once."""
+    states = (IntentState.PENDING, IntentState.SUBMITTED)
+    queryset = JobIntent.objects.filter(state__in=states).order_by("-pk")
+    return Prefetch("intents", queryset, to_attr=OPEN_INTENTS)
+
+
 def close_intents(server: Server, job_id: int) -> None:
     """Mark what was intended with *job_id* as done."""
-    JobIntent.objects.filter(server=server, job_id=job_id, state=IntentState.SUBMITTED).update(
-        state=IntentState.DONE, updated=clock.now()
-    )
+    for intent in open_intents(server):
+        if intent.job_id == job_id and intent.state == IntentState.SUBMITTED:
+            intent.state = IntentState.DONE
+            intent.save(update_fields=["state", "updated"])
 
 
 def adopt(server: Server, event: OpStatus) -> None:
@@ -125,11 +150,9 @@ def adopt(server: Server, event: OpStatus) -> None:
     """
     if not server.task or server.task_job_id is not None:
         return
-    pending = JobIntent.objects.filter(
-        server=server, operation=server.task, state=IntentState.PENDING, attempts__gt=0
-    )
-    for intent in pending.order_by("-pk"):
-        if _is_job_of(intent, server, event):
+    for intent in open_intents(server):
+        waits = intent.state == IntentState.PENDING and intent.attempts > 0
+        if waits and intent.operation == server.task and _is_job_of(intent, server, event):
             intent.job_id = event.job_id
             intent.state = IntentState.SUBMITTED
             intent.save(update_fields=["job_id", "state", "updated"])

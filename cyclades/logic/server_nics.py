@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
 from cyclades.ganeti import names
 from cyclades.logic import addresses, ports
@@ -35,15 +35,16 @@ class ParsedNic:
     firewall_profile: str | None
 
 
-def parse(nics: Sequence[InstanceNic]) -> list[ParsedNic] | None:
-    """Return *nics* in our terms; ``None`` when one is in a network we don't know."""
-    ids = {names.network_id_of(nic.network) for nic in nics}
-    networks = {
-        network.pk: network
-        for network in Network.objects.filter(pk__in=[i for i in ids if i is not None]).prefetch_related(
-            "subnets"
-        )
-    }
+def parse(nics: Sequence[InstanceNic], ports: Iterable[Port] = ()) -> list[ParsedNic] | None:
+    """Return *nics* in our terms; ``None`` when one is in a network we don't know.
+
+    *ports* with their networks and subnets loaded save looking those up.
+    """
+    networks = {port.network_id: port.network for port in ports}
+    ids = {names.network_id_of(nic.network) or 0 for nic in nics} - networks.keys()
+    if ids:
+        unseen = Network.objects.filter(pk__in=ids).prefetch_related("subnets")
+        networks |= {network.pk: network for network in unseen}
     parsed = []
     for index, nic in enumerate(nics):
         network = networks.get(names.network_id_of(nic.network) or 0)
@@ -73,10 +74,10 @@ def synchronise(server: Server, nics: Sequence[InstanceNic]) -> None:
 
     A NIC that no port stands for is an administrator's business and only logged.
     """
-    parsed = parse(nics)
+    known = {port.pk: port for port in _ports_of(server)}
+    parsed = parse(nics, known.values())
     if parsed is None:
         return
-    known = {port.pk: port for port in _ports_of(server)}
     seen = set()
     for nic in parsed:
         port = known.get(nic.port_id or 0)
@@ -88,14 +89,24 @@ def synchronise(server: Server, nics: Sequence[InstanceNic]) -> None:
     stale = [port for pk, port in known.items() if pk not in seen and _is_stale(server, port)]
     if stale:
         ports.delete_port_rows(stale, f"removed from server {server.pk} in Ganeti")
+        forget(server, "ports")
 
 
-def _ports_of(server: Server) -> QuerySet[Port]:
-    return (
-        Port.objects.filter(machine=server)
-        .select_related("machine", "network")
-        .prefetch_related("ips", "network__subnets")
-    )
+def ports_with_everything() -> QuerySet[Port]:
+    """Return ports with all that ``synchronise`` looks at."""
+    return Port.objects.select_related("network").prefetch_related("ips", "network__subnets")
+
+
+def _ports_of(server: Server) -> list[Port]:
+    """Return the server's ports, as loaded with its batch if they were."""
+    if "ports" not in getattr(server, "_prefetched_objects_cache", {}):
+        prefetch_related_objects([server], Prefetch("ports", ports_with_everything()))
+    return list(server.ports.all())
+
+
+def forget(row: Server | Port, relation: str) -> None:
+    """Drop what was loaded of *relation*, because it has changed."""
+    getattr(row, "_prefetched_objects_cache", {}).pop(relation, None)
 
 
 def _is_stale(server: Server, port: Port) -> bool:
@@ -121,9 +132,12 @@ def _update(port: Port, nic: ParsedNic) -> None:
     changed = [name for name, value in wanted.items() if getattr(port, name) != value]
     for name in changed:
         setattr(port, name, wanted[name])
+    if "network_id" in changed:
+        port.network = Network.objects.prefetch_related("subnets").get(pk=nic.network_id)
     if changed:
         fields = [name.removesuffix("_id") for name in changed]
         port.save(update_fields=[*fields, "updated"])
     current = {ip.ipversion: ip.address for ip in port.ips.all() if not ip.deleted}
     if (current.get(4), current.get(6)) != (nic.ipv4, nic.ipv6):
         addresses.set_port_addresses(port, nic.ipv4, nic.ipv6)
+        forget(port, "ips")

@@ -126,7 +126,7 @@ def _seed_cloud_init(guest: Guest) -> None:
 
 def unsupported(properties: Mapping[str, str]) -> list[str]:
     """Return what an image asks for that this provider does not do."""
-    wishes = {"SWAP": "a swap partition (SWAP)", "CUSTOM_TASK": "a program of its own (CUSTOM_TASK)"}
+    wishes = {"CUSTOM_TASK": "a program of its own (CUSTOM_TASK)"}
     return [text for name, text in wishes.items() if properties.get(name)]
 
 

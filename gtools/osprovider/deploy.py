@@ -20,6 +20,7 @@ from gtools.osprovider.node_config import NodeConfig
 from gtools.osprovider.parameters import RAW_FORMATS, Parameters
 from gtools.osprovider.progress import Progress
 from gtools.osprovider.sources import Source, open_source
+from gtools.osprovider.swap import Swap, parse_swap
 from gtools.osprovider.target import Disk
 
 HEAD_BYTES = 64 * 1024
@@ -94,23 +95,36 @@ class Deployment:
         for wish in unsupported(self.parameters.properties):
             self.progress.warning(f"the image asks for {wish}, which is not supported")
         access = choose_access(self.config.mount_method)
-        self._task("FixPartitionTable", self._grow_partition)
+        swap = parse_swap(self.parameters.properties.get("SWAP", ""))
+        if self.parameters.excludes("AddSwap"):
+            swap = None
+        self._task("FixPartitionTable", lambda: self._grow_partition(swap))
         region = self._root_region()
         file_system = file_system_of(self.disk_path, region)
         if file_system == "ext":
             self._task("FilesystemResizeUnmounted", lambda: access.grow_unmounted(self.disk_path, region))
+        if swap is not None:
+            self._task("AddSwap", lambda: self._add_swap(access, swap))
         if not self.parameters.excludes("MountImage"):
-            self._work_mounted(access, region, file_system)
+            self._work_mounted(access, region, file_system, swap)
 
-    def _grow_partition(self) -> None:
-        self.progress.info(partitions.grow_last(self.disk_path))
+    def _grow_partition(self, swap: Swap | None) -> None:
+        reserve = swap.size if swap is not None else 0
+        self.progress.info(partitions.grow_last(self.disk_path, self._disk_size(), reserve))
+
+    def _add_swap(self, access: GuestAccess, swap: Swap) -> None:
+        made = partitions.add_swap(self.disk_path, swap.partition, swap.size)
+        access.make_swap(self.disk_path, Region(made.number, made.start, made.size), swap.uuid)
+
+    def _disk_size(self) -> int:
+        with Disk(self.disk_path) as disk:
+            return disk.size
 
     def _root_region(self) -> Region:
         table = partitions.read_table(self.disk_path)
         number = self.parameters.properties.get("ROOT_PARTITION", "").strip()
         if table is None:
-            with Disk(self.disk_path) as disk:
-                return Region(partition=0, start=0, size=disk.size)
+            return Region(partition=0, start=0, size=self._disk_size())
         if number and not (number.isascii() and number.isdigit()):
             raise DeployError("the image's ROOT_PARTITION is not a number")
         partition = table.numbered(int(number)) if number else table.last()
@@ -118,7 +132,7 @@ class Deployment:
             raise DeployError("the image's partition table is empty")
         return Region(partition=partition.number, start=partition.start, size=partition.size)
 
-    def _work_mounted(self, access: GuestAccess, region: Region, file_system: str) -> None:
+    def _work_mounted(self, access: GuestAccess, region: Region, file_system: str, swap: Swap | None) -> None:
         with ExitStack() as mounts:
             with self.progress.task("MountImage"):
                 directory = mounts.enter_context(access.mounted(self.disk_path, region))
@@ -126,6 +140,8 @@ class Deployment:
                 guest = Guest(root, self.parameters, self.instance, self.progress)
                 for name, task in TASKS:
                     self._task(name, lambda task=task: task(guest))  # type: ignore[misc]
+                if swap is not None:
+                    swap.add_to_fstab(root)
             if file_system in ("xfs", "btrfs"):
                 self._task("FilesystemResizeMounted", lambda: access.grow_mounted(directory, file_system))
             with self.progress.task("UmountImage"):

@@ -58,6 +58,10 @@ class GuestAccess(ABC):
         """Check an ext file system and let it fill its partition."""
 
     @abstractmethod
+    def make_swap(self, disk: str, region: Region, uuid: str) -> None:
+        """Prepare a partition for swapping."""
+
+    @abstractmethod
     def mounted(self, disk: str, region: Region) -> contextlib.AbstractContextManager[str]:
         """Mount the root file system; give the directory."""
 
@@ -75,6 +79,11 @@ class LoopAccess(GuestAccess):
             # 1 and 2: errors were corrected.
             tools.run(["e2fsck", "-f", "-y", device], accepted=(0, 1, 2))
             tools.run(["resize2fs", device])
+
+    def make_swap(self, disk: str, region: Region, uuid: str) -> None:
+        """Run mkswap on a loop device."""
+        with loop_device(disk, region.start, region.size) as device:
+            tools.run(["mkswap", "--uuid", uuid, device])
 
     @contextlib.contextmanager
     def mounted(self, disk: str, region: Region) -> Iterator[str]:
@@ -113,6 +122,11 @@ class GuestfishAccess(GuestAccess):
         """Run the appliance's own tools."""
         device = self._device(region)
         script = f"run\ne2fsck {device} correct:true\nresize2fs {device}\n"
+        tools.run(["guestfish", "--rw", "--format=raw", "-a", disk], input_text=script)
+
+    def make_swap(self, disk: str, region: Region, uuid: str) -> None:
+        """Run the appliance's mkswap."""
+        script = f"run\nmkswap {self._device(region)} uuid:{uuid}\n"
         tools.run(["guestfish", "--rw", "--format=raw", "-a", disk], input_text=script)
 
     @contextlib.contextmanager

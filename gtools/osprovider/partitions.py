@@ -13,6 +13,8 @@ from gtools.osprovider.errors import DeployError
 SWAP_TYPES = frozenset({"82", "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F"})
 EXTENDED_TYPES = frozenset({"5", "f", "85"})
 FIRST_LOGICAL = 5
+ALIGNMENT = 1024 * 1024
+SECTOR = 512
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,11 @@ def _number(node: str) -> int:
     return int(match[1])
 
 
-def grow_last(disk: str) -> str:
-    """Let the last partition extend to the end of the disk; return what was done, as text."""
+def grow_last(disk: str, disk_size: int, reserve: int = 0) -> str:
+    """Let the last partition extend to the end of the disk; return what was done, as text.
+
+    reserve: bytes to leave free at the end.
+    """
     table = read_table(disk)
     last = table.last() if table else None
     if table is None or last is None:
@@ -94,10 +99,33 @@ def grow_last(disk: str) -> str:
         extended = [partition for partition in table.partitions if partition.type in EXTENDED_TYPES]
         if extended:
             _sfdisk(disk, "-N", str(extended[0].number), script=", +\n")
-    _sfdisk(disk, "-N", str(last.number), script=", +\n")
+    size = "+"
+    if reserve:
+        end = (disk_size - reserve) // ALIGNMENT * ALIGNMENT - ALIGNMENT
+        if end < last.end:
+            raise DeployError("the disk is too small for the image's swap partition")
+        size = str((end - last.start) // SECTOR)
+    _sfdisk(disk, "-N", str(last.number), script=f", {size}\n")
     grown = read_table(disk)
-    size = grown.numbered(last.number).size if grown else last.size
-    return f"partition {last.number}: {last.size} → {size} bytes"
+    after = grown.numbered(last.number).size if grown else last.size
+    return f"partition {last.number}: {last.size} → {after} bytes"
+
+
+def add_swap(disk: str, number: int, size: int) -> Partition:
+    """Make a swap partition of ``size`` bytes behind the last one; return it."""
+    table = read_table(disk)
+    last = table.last() if table else None
+    if table is None or last is None:
+        raise DeployError("the image has no partition table for a swap partition")
+    if any(partition.number == number for partition in table.partitions):
+        raise DeployError(f"the image has a partition {number} already: no room for swap space")
+    start = -(-last.end // ALIGNMENT) * ALIGNMENT
+    script = f"start={start // SECTOR}, size={size // SECTOR}, type=swap\n"
+    _sfdisk(disk, "-N", str(number), script=script)
+    made = read_table(disk)
+    if made is None:
+        raise DeployError("the partition table vanished")
+    return made.numbered(number)
 
 
 def _sfdisk(disk: str, *options: str, script: str | None = None) -> None:

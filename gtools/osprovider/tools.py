@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,12 @@ DEFAULT_SECONDS = 600.0
 def find(name: str) -> str | None:
     """Return a tool's path, None if the node lacks it."""
     return shutil.which(name, path=TOOL_PATH)
+
+
+def _environment() -> dict[str, str]:
+    """A clean environment: a deployment's holds secrets. libguestfs is configured by variables of its own."""
+    own = {name: value for name, value in os.environ.items() if name.startswith("LIBGUESTFS_")}
+    return {"PATH": TOOL_PATH, "LC_ALL": "C", "HOME": "/root", **own}
 
 
 def run(
@@ -39,7 +46,7 @@ def run(
             text=True,
             errors="replace",
             timeout=seconds,
-            env={"PATH": TOOL_PATH, "LC_ALL": "C"},
+            env=_environment(),
             check=False,
         )
     except subprocess.TimeoutExpired:

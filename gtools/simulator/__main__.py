@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
 def options_from(arguments: argparse.Namespace) -> SimulatorOptions:
     """Return the options that a command line stands for."""
     password = arguments.password_file.read_text().partition("\n")[0].strip()
+    if not password:
+        raise ValueError(f"{arguments.password_file} holds no password")
     return SimulatorOptions(
         queue_dir=arguments.queue_dir,
         state_file=arguments.state,

@@ -30,7 +30,8 @@ def set_params(op: Operation) -> Changes:
         changed = copy.deepcopy(present)
         detached = list(op.cluster.detached_disks)
         changes = _change_disks(op, changed, detached, hotplug=hotplug)
-        changes += _change_nics(op, changed)
+        nic_changes = copy.deepcopy(op["nics"])
+        changes += _change_nics(op, changed, nic_changes)
         changed.beparams = apply_beparams(changed.beparams, op["beparams"])
         changed.hvparams = apply_hvparams(op.cluster, changed.hypervisor, changed.hvparams, op["hvparams"])
         changes += [[f"be/{name}", value] for name, value in op["beparams"].items()]
@@ -38,6 +39,9 @@ def set_params(op: Operation) -> Changes:
         changed.osparams.update(op["osparams"])
         changed.os = op["os_name"] or changed.os
         op.end_of_checks()
+    if op["nics"]:
+        # Ganeti's job shows the addresses it made up.
+        op.fill(nics=nic_changes)
     op.work(1.0)
     with op.cluster.change():
         changed.touch()
@@ -87,16 +91,17 @@ def _hotplug(op: Operation, instance: Instance) -> bool:
 # -- NICs ------------------------------------------------------------------------------------------------
 
 
-def _change_nics(op: Operation, instance: Instance) -> Changes:
+def _change_nics(op: Operation, instance: Instance, requests: Changes) -> Changes:
     planner = NicPlanner(op)
     changes: Changes = []
-    for action, which, values in op["nics"]:
+    for action, which, values in requests:
         devices = [(nic.name, nic.uuid) for nic in instance.nics]
         if action == "add":
             place = insertion("NIC", len(instance.nics), which)
             check_names("NIC", [*(nic.name for nic in instance.nics), values.get("name")])
             nic = planner.plan(values, place, creating=False)
             instance.nics.insert(place, nic)
+            values["mac"] = nic.mac
             changes.append([f"nic.{place}", f"add:{_describe(op, nic)}"])
         elif action == "remove":
             place = position("NIC", devices, which)
@@ -173,7 +178,7 @@ def _check_disks_active(instance: Instance) -> None:
     if instance.running is None:
         raise prerequisite(
             "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given",
-            "wrong_state",
+            "wrong_input",
         )
 
 

@@ -16,6 +16,7 @@ from gtools.simulator.jobfile import FINAL_STATUSES, Job, QueueDirectory, timest
 logger = logging.getLogger(__name__)
 
 MAX_RUNNING_JOBS = 20
+RETRY_SECONDS = 1.0
 INTERRUPTED = "Unexpectedly died"
 #: Runs one job: gets the job and the queue (for logs and status), returns the opcode's result.
 Runner = Callable[["JobHandle"], Any]
@@ -189,8 +190,14 @@ class JobQueue:
         with self.condition:
             while not self.stopping.is_set():
                 self._threads = [thread for thread in self._threads if thread.is_alive()]
-                self._start_ready()
-                self._archive_old()
+                try:
+                    self._start_ready()
+                    self._archive_old()
+                except OSError:
+                    # A full disk, say: what could not be written now is tried again.
+                    logger.exception("job queue")
+                    self.condition.wait(RETRY_SECONDS)
+                    continue
                 self.condition.wait()
 
     def _start_ready(self) -> None:
@@ -207,10 +214,14 @@ class JobQueue:
             blocked.append(claims)
 
     def _begin(self, job: Job, claims: dict[str, bool]) -> None:
-        self._active[job.id] = claims
         job.status, job.start, job.process_id = "waiting", timestamp(), os.getpid()
         job.input = {**job.input, "debug_level": 0}
-        self.directory.write(job)
+        try:
+            self.directory.write(job)
+        except OSError:
+            job.status, job.start, job.process_id = "queued", None, None
+            raise
+        self._active[job.id] = claims
         thread = threading.Thread(target=self._execute, args=(job,), name=f"job-{job.id}", daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -218,12 +229,22 @@ class JobQueue:
     def _execute(self, job: Job) -> None:
         try:
             status, result = self._outcome(job)
-            with self.condition:
-                job.status, job.result, job.end = status, result, timestamp()
-                self._active.pop(job.id, None)
-                self.store(job)
+            while not self._finish(job, status, result):
+                self.stopping.wait(RETRY_SECONDS)
         except Interrupted:
             logger.info("job %s was interrupted", job.id)
+
+    def _finish(self, job: Job, status: str, result: Any) -> bool:
+        """Store a job's end and give up its claims; False when it could not be written."""
+        with self.condition:
+            job.status, job.result, job.end = status, result, timestamp()
+            try:
+                self.store(job)
+            except OSError:
+                logger.exception("job %s", job.id)
+                return False
+            self._active.pop(job.id, None)
+            return True
 
     def _outcome(self, job: Job) -> tuple[str, Any]:
         try:

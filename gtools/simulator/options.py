@@ -14,7 +14,7 @@ class NodeOptions:
     memory: int = 65536
     memory_of_system: int = 1024
     disk: int = 4 * 1024 * 1024
-    cpus: int = 16
+    cpus: int = 64
     address: str = "192.0.2.1"
 
 

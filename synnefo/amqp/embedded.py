@@ -7,6 +7,7 @@ A dead process is noticed at once by those that share its process ids, by others
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sqlite3
@@ -23,6 +24,7 @@ from synnefo.amqp.client import AmqpError, AmqpUnavailable, Client, Deliveries, 
 BUSY_SECONDS = 10.0
 LEASE_SECONDS = 1800.0
 HOUSEKEEPING_SECONDS = 1.0
+HOUSEKEEPING_WAIT_SECONDS = 0.1
 FIRST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 0.1
 
@@ -258,7 +260,12 @@ class EmbeddedClient(Client):
         if time.monotonic() - self._kept_house < HOUSEKEEPING_SECONDS:
             return
         self._kept_house = time.monotonic()
-        with _as_unavailable(), _immediate(database):
+        # Not worth waiting for: if others are busy, it is done next time.
+        with (
+            contextlib.suppress(sqlite3.OperationalError),
+            _bounded(database, HOUSEKEEPING_WAIT_SECONDS),
+            _immediate(database),
+        ):
             if not store.renew_client(database, self._client):
                 # Another process took us for dead and gave our messages away.
                 self._tags.clear()

@@ -210,8 +210,8 @@ def test_registering_twice_changes_nothing(service: Api) -> None:
 def test_resource_list_formats_units(service: Api) -> None:
     Resource.objects.filter(name="demo.ram").update(uplimit=3 * 1024**2)
     rows = {row["name"]: row["system_default"] for row in load("resource-list")}
-    assert rows == {"demo.vm": "4", "demo.ram": "3 MB", "demo.hidden": "inf"}
-    assert {row["system_default"] for row in load("resource-list", "--unit-style", "none")} >= {"3145728"}
+    assert rows == {"demo.vm": 4, "demo.ram": "3 MB", "demo.hidden": "inf"}
+    assert {row["system_default"] for row in load("resource-list", "--unit-style", "none")} >= {3145728}
 
 
 def test_resource_modify_defaults_apply_to_future_users_only(
@@ -259,7 +259,7 @@ def test_quota_list_filters(service: Api, user: Person, make_user: MakeUser) -> 
     use(joe, "demo.ram", 500)
     assert len(load("quota-list")) == 6
     (over,) = load("quota-list", "--overlimit")
-    assert (over["holder"], over["resource"], over["usage"]) == (user.uuid, "demo.vm", "6")
+    assert (over["holder"], over["resource"], over["usage"]) == (user.uuid, "demo.vm", 6)
     expression = "user=joe@lab.example,usage>=100"
     (row,) = load("quota-list", "--filter-by", expression, "--unit-style", "b", "--display-mails")
     assert row == {
@@ -286,6 +286,7 @@ def test_quota_list_with_custom_limits(service: Api, user: Person) -> None:
 
 def test_quota_verify_finds_and_repairs(service: Api, user: Person) -> None:
     assert run("quota-verify") == ""
+    assert load("quota-verify") == {"Inconsistencies": []}
     Holding.objects.filter(resource="demo.vm", source=None).update(limit=1)
     Holding.objects.filter(resource="demo.ram", source=None).delete()
     Holding.objects.create(holder="user:ghost", source="project:ghost", resource="demo.vm", limit=1)

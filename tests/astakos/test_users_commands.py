@@ -243,7 +243,7 @@ def test_show_takes_all_three_names(user: Person) -> None:
 
 def test_show_with_quota_and_projects_is_one_document(service: Api, user: Person) -> None:
     shown = load("user-show", user.uuid, "--quota", "--projects")
-    assert {"source": user.uuid, "resource": "demo.vm", "limit": "4", "usage": "0"} in shown["Quota"]
+    assert {"source": user.uuid, "resource": "demo.vm", "limit": 4, "usage": 0} in shown["Quota"]
     assert shown["Owned Projects"] == []
     (membership,) = shown["Project Memberships"]
     assert membership["status"] == "accepted"

@@ -15,10 +15,18 @@ NOT_ENABLED = (
 )
 
 
-@pytest.fixture
-def instance(cluster: ContractCluster) -> str:
-    """A stopped instance of one disk and no NIC."""
+@pytest.fixture(scope="module")
+def switched(cluster: ContractCluster) -> str:
+    """An instance that tests start and stop."""
     return cluster.instance(start=False)
+
+
+@pytest.fixture
+def instance(cluster: ContractCluster, switched: str) -> str:
+    """A stopped instance of one disk and no NIC."""
+    if status(cluster, switched) != "ADMIN_down":
+        cluster.succeed(cluster.client.ShutdownInstance(switched))
+    return switched
 
 
 def status(cluster: ContractCluster, name: str) -> str:
@@ -175,7 +183,7 @@ def test_what_fits_nowhere_is_insufficient_resources(
 def test_an_address_can_be_given_only_once(cluster: ContractCluster, network: str) -> None:
     address = cluster.address(network, 20)
     nics = [{"network": network, "ip": address}]
-    cluster.instance(nics=nics, start=False)
+    cluster.instance(nics=nics, start=False, disks=[])
     body = cluster.instance_body(f"snf-{number()}", nics=nics)
     problem = f"IP address {address} already in use or does not belong to network {network}"
     assert cluster.fail(cluster.client.CreateInstance(body)) == prerequisite(problem, "resource_not_unique")
@@ -190,7 +198,7 @@ def test_mode_and_link_come_from_the_network(cluster: ContractCluster, network: 
 def test_pool_addresses_are_the_lowest_free_ones(cluster: ContractCluster) -> None:
     network = cluster.network()
     nics = [{"network": network, "ip": "pool"}, {"network": network, "ip": "pool"}]
-    name = cluster.instance(nics=nics, start=False)
+    name = cluster.instance(nics=nics, start=False, disks=[])
     assert cluster.client.GetInstance(name)["nic.ips"] == [
         cluster.address(network, 1),
         cluster.address(network, 2),
@@ -244,8 +252,10 @@ def test_start_and_stop(cluster: ContractCluster, instance: str) -> None:
 
 def test_starting_and_stopping_twice_succeeds(cluster: ContractCluster, instance: str) -> None:
     cluster.succeed(cluster.client.ShutdownInstance(instance))
-    cluster.succeed(cluster.client.StartupInstance(instance))
-    cluster.succeed(cluster.client.StartupInstance(instance))
+    first = cluster.client.StartupInstance(instance)
+    second = cluster.client.StartupInstance(instance)
+    cluster.succeed(first)
+    cluster.succeed(second)
     assert status(cluster, instance) == "running"
 
 
@@ -273,8 +283,8 @@ def test_the_job_knows_the_instances_uuid(cluster: ContractCluster, instance: st
 # -- rename, remove --------------------------------------------------------------------------------------
 
 
-def test_rename(cluster: ContractCluster, instance: str) -> None:
-    name = f"snf-{number()}"
+def test_rename(cluster: ContractCluster) -> None:
+    instance, name = cluster.instance(start=False), f"snf-{number()}"
     assert cluster.succeed(cluster.client.RenameInstance(instance, name)) == name
     assert cluster.client.GetInstance(name)["disk.names"] == [f"{instance}-vol"]
     with pytest.raises(RapiRefused):

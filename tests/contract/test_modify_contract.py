@@ -16,14 +16,21 @@ NO_HOTPLUG = [
 ]
 
 
-@pytest.fixture
+# Creating instances takes most of the time of these tests, so they share two and look at their own devices.
+
+
+@pytest.fixture(scope="module")
 def stopped(cluster: ContractCluster) -> str:
     return cluster.instance(start=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def up(cluster: ContractCluster) -> str:
     return cluster.instance()
+
+
+def new_name() -> str:
+    return f"device-{number()}"
 
 
 @pytest.fixture(scope="session")
@@ -55,21 +62,23 @@ def test_nothing_to_change_is_an_error(cluster: ContractCluster, stopped: str) -
 def test_adding_a_nic_to_a_running_instance(
     cluster: ContractCluster, up: str, network: str, addresses: Any
 ) -> None:
-    address = addresses()
-    nic = {"name": "snf-nic-9", "network": network, "ip": address}
+    address, name, place = addresses(), new_name(), len(nics(cluster, up))
+    nic = {"name": name, "network": network, "ip": address}
     job_id = cluster.client.ModifyInstance(up, {"nics": [["add", "-1", nic]], **HOTPLUG})
     ((which, text),) = cluster.succeed(job_id)
-    assert which == "nic.0"
+    assert which == f"nic.{place}"
     expected = rf"add:mac=aa:00:0b(:..){{3}},ip={address},mode=bridged,link=br0,network={network}"
     assert re.fullmatch(expected, text)
-    assert nics(cluster, up) == [("snf-nic-9", address)]
+    assert nics(cluster, up)[place:] == [(name, address)]
     assert cluster.log(job_id) == [*NO_HOTPLUG, f" - INFO: Reserving IP {address} in network {network}"]
-    assert cluster.file(job_id)["ops"][0]["input"]["nics"] == [["add", "-1", nic]]
+    mac = cluster.client.GetInstance(up)["nic.macs"][place]
+    assert cluster.file(job_id)["ops"][0]["input"]["nics"] == [["add", "-1", {**nic, "mac": mac}]]
 
 
 def test_a_null_address_is_no_address(cluster: ContractCluster, stopped: str, network: str) -> None:
-    cluster.modify(stopped, nics=[["add", "-1", {"name": "x", "network": network, "ip": None}]])
-    assert nics(cluster, stopped) == [("x", None)]
+    name = new_name()
+    cluster.modify(stopped, nics=[["add", "-1", {"name": name, "network": network, "ip": None}]])
+    assert nics(cluster, stopped)[-1] == (name, None)
 
 
 def test_a_taken_address_cannot_be_added(
@@ -78,14 +87,14 @@ def test_a_taken_address_cannot_be_added(
     address = addresses()
     cluster.modify(stopped, nics=[["add", "-1", {"network": network, "ip": address}]])
     result = cluster.modify_fails(stopped, nics=[["add", "-1", {"network": network, "ip": address}]])
-    problem = f"IP {address} not available in network {network}"
-    assert result == prerequisite(problem, "resource_not_unique")
+    assert result == prerequisite(f"IP {address} not available in network {network}", "resource_not_unique")
 
 
 def test_a_nic_name_in_use_cannot_be_added(cluster: ContractCluster, stopped: str) -> None:
-    cluster.modify(stopped, nics=[["add", "-1", {"name": "x"}]])
-    result = cluster.modify_fails(stopped, nics=[["add", "-1", {"name": "x"}]])
-    assert result == prerequisite("NIC name 'x' already used", "resource_not_unique")
+    name = new_name()
+    cluster.modify(stopped, nics=[["add", "-1", {"name": name}]])
+    result = cluster.modify_fails(stopped, nics=[["add", "-1", {"name": name}]])
+    assert result == prerequisite(f"NIC name '{name}' already used", "resource_not_unique")
 
 
 def test_an_unconnected_network_cannot_be_added(cluster: ContractCluster, stopped: str) -> None:
@@ -96,37 +105,40 @@ def test_an_unconnected_network_cannot_be_added(cluster: ContractCluster, stoppe
 
 
 def test_removing_a_nic_by_name_and_by_index(cluster: ContractCluster, up: str) -> None:
-    cluster.modify(up, nics=[["add", "-1", {"name": "x"}]], **HOTPLUG)
-    cluster.modify(up, nics=[["add", "-1", {"name": "y"}]], **HOTPLUG)
-    assert cluster.modify(up, nics=[["remove", "x", {}]], **HOTPLUG) == [["NIC/0", "remove"]]
-    assert nics(cluster, up) == [("y", None)]
-    assert cluster.modify(up, nics=[["remove", -1, {}]], **HOTPLUG) == [["NIC/0", "remove"]]
-    assert nics(cluster, up) == []
+    before, first, second = nics(cluster, up), new_name(), new_name()
+    place = len(before)
+    cluster.modify(up, nics=[["add", "-1", {"name": first}]], **HOTPLUG)
+    cluster.modify(up, nics=[["add", "-1", {"name": second}]], **HOTPLUG)
+    assert cluster.modify(up, nics=[["remove", first, {}]], **HOTPLUG) == [[f"NIC/{place}", "remove"]]
+    assert nics(cluster, up) == [*before, (second, None)]
+    assert cluster.modify(up, nics=[["remove", -1, {}]], **HOTPLUG) == [[f"NIC/{place}", "remove"]]
+    assert nics(cluster, up) == before
 
 
 def test_a_nic_can_be_inserted(cluster: ContractCluster, stopped: str) -> None:
-    cluster.modify(stopped, nics=[["add", "-1", {"name": "x"}]])
-    cluster.modify(stopped, nics=[["add", 0, {"name": "y"}]])
-    assert nics(cluster, stopped) == [("y", None), ("x", None)]
+    before, name = nics(cluster, stopped), new_name()
+    cluster.modify(stopped, nics=[["add", 0, {"name": name}]])
+    assert nics(cluster, stopped) == [(name, None), *before]
 
 
 def test_a_nic_that_is_not_there_cannot_be_removed(cluster: ContractCluster, stopped: str) -> None:
     result = cluster.modify_fails(stopped, nics=[["remove", "nothing", {}]])
     assert result == prerequisite("Cannot find NIC with identifier nothing", "unknown_entity")
-    result = cluster.modify_fails(stopped, nics=[["remove", 9, {}]])
-    assert result[0] == "OpExecError"
-    assert result[1][0].startswith("Got NIC index 9, but there are only")
+    kind, (text,) = cluster.modify_fails(stopped, nics=[["remove", 15, {}]])
+    assert kind == "OpExecError"
+    assert text.startswith("Got NIC index 15, but there are only")
 
 
 def test_a_nics_name_and_address_can_be_changed(
     cluster: ContractCluster, stopped: str, network: str, addresses: Any
 ) -> None:
-    first, second = addresses(), addresses()
-    cluster.modify(stopped, nics=[["add", "-1", {"name": "x", "network": network, "ip": first}]])
-    cluster.modify(stopped, nics=[["modify", "x", {"name": "y"}]])
-    changes = cluster.modify(stopped, nics=[["modify", "y", {"ip": second}]])
-    assert ["nic.ip/0", second] in changes
-    assert nics(cluster, stopped) == [("y", second)]
+    first, second, old, new = addresses(), addresses(), new_name(), new_name()
+    cluster.modify(stopped, nics=[["add", "-1", {"name": old, "network": network, "ip": first}]])
+    cluster.modify(stopped, nics=[["modify", old, {"name": new}]])
+    changes = cluster.modify(stopped, nics=[["modify", new, {"ip": second}]])
+    place = len(nics(cluster, stopped)) - 1
+    assert [f"nic.ip/{place}", second] in changes
+    assert nics(cluster, stopped)[place] == (new, second)
     shown = cluster.client.GetNetwork(network)["map"]
     assert shown[int(first.rpartition(".")[2])] == "."
     assert shown[int(second.rpartition(".")[2])] == "X"
@@ -136,15 +148,11 @@ def test_a_nics_name_and_address_can_be_changed(
 
 
 def test_adding_a_disk_to_a_running_instance(cluster: ContractCluster, up: str) -> None:
-    disk = {"name": "snf-vol-2", "size": 32}
+    before, name = disks(cluster, up), new_name()
+    disk = {"name": name, "size": 32}
     changes = cluster.modify(up, disks=[["add", "-1", disk]], wait_for_sync=False, **HOTPLUG)
-    assert changes == [["disk/1", "add:size=32,mode=rw"]]
-    assert disks(cluster, up) == [(f"{up}-vol", 16), ("snf-vol-2", 32)]
-
-
-def test_adding_a_disk_to_a_stopped_instance(cluster: ContractCluster, stopped: str) -> None:
-    cluster.modify(stopped, disks=[["add", "-1", {"name": "x", "size": 32}]])
-    assert disks(cluster, stopped)[1] == ("x", 32)
+    assert changes == [[f"disk/{len(before)}", "add:size=32,mode=rw"]]
+    assert disks(cluster, up) == [*before, (name, 32)]
 
 
 def test_a_stopped_instance_must_wait_for_its_disks(cluster: ContractCluster, stopped: str) -> None:
@@ -152,7 +160,7 @@ def test_a_stopped_instance_must_wait_for_its_disks(cluster: ContractCluster, st
         stopped, disks=[["add", "-1", {"name": "x", "size": 32}]], wait_for_sync=False
     )
     problem = "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given"
-    assert result == prerequisite(problem, "wrong_state")
+    assert result == prerequisite(problem, "wrong_input")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +175,7 @@ def test_a_stopped_instance_must_wait_for_its_disks(cluster: ContractCluster, st
         ),
     ],
     ids=["add", "remove", "detach", "attach"],
-)  # fmt: skip
+)
 def test_disk_changes_that_cannot_be(
     cluster: ContractCluster, stopped: str, change: list[Any], expected: list[Any]
 ) -> None:
@@ -176,19 +184,20 @@ def test_disk_changes_that_cannot_be(
 
 def test_a_disk_name_in_use_cannot_be_added(cluster: ContractCluster, stopped: str) -> None:
     result = cluster.modify_fails(stopped, disks=[["add", "-1", {"name": f"{stopped}-vol", "size": 16}]])
-    problem = f"disk name '{stopped}-vol' already used"
-    assert result == prerequisite(problem, "resource_not_unique")
+    assert result == prerequisite(f"disk name '{stopped}-vol' already used", "resource_not_unique")
 
 
 def test_renaming_a_disk_by_its_uuid(cluster: ContractCluster, up: str) -> None:
-    (uuid,) = cluster.client.GetInstance(up)["disk.uuids"]
-    changes = cluster.modify(up, disks=[["modify", uuid, {"name": "snf-vol-77"}]], **HOTPLUG)
-    assert changes == [["disk.name/0", "snf-vol-77"]]
-    assert disks(cluster, up) == [("snf-vol-77", 16)]
+    shown, name = cluster.client.GetInstance(up), new_name()
+    place, uuid = len(shown["disk.uuids"]) - 1, shown["disk.uuids"][-1]
+    changes = cluster.modify(up, disks=[["modify", uuid, {"name": name}]], **HOTPLUG)
+    assert changes == [[f"disk.name/{place}", name]]
+    assert disks(cluster, up)[place][0] == name
 
 
 def test_a_running_instance_loses_no_disk_without_hotplug(cluster: ContractCluster, up: str) -> None:
-    job_id = cluster.client.ModifyInstance(up, {"disks": [["remove", f"{up}-vol", {}]], **HOTPLUG})
+    name = disks(cluster, up)[0][0]
+    job_id = cluster.client.ModifyInstance(up, {"disks": [["remove", name, {}]], **HOTPLUG})
     problem = (
         f"Instance '{up}' is marked to be up, can't remove volume from a running instance"
         " without using hotplug"
@@ -197,30 +206,35 @@ def test_a_running_instance_loses_no_disk_without_hotplug(cluster: ContractClust
     assert cluster.log(job_id) == NO_HOTPLUG
 
 
-def test_removing_a_disk_from_a_stopped_instance(cluster: ContractCluster, stopped: str) -> None:
-    cluster.modify(stopped, disks=[["add", "-1", {"name": "x", "size": 32}]])
-    assert cluster.modify(stopped, disks=[["remove", "x", {}]]) == [["disk/1", "remove"]]
-    assert disks(cluster, stopped) == [(f"{stopped}-vol", 16)]
+def test_a_stopped_instance_gains_and_loses_a_disk(cluster: ContractCluster, stopped: str) -> None:
+    before, name = disks(cluster, stopped), new_name()
+    cluster.modify(stopped, disks=[["add", "-1", {"name": name, "size": 32}]])
+    assert disks(cluster, stopped) == [*before, (name, 32)]
+    assert cluster.modify(stopped, disks=[["remove", name, {}]]) == [[f"disk/{len(before)}", "remove"]]
+    assert disks(cluster, stopped) == before
 
 
-def test_a_detached_disk_can_be_attached_to_another_instance(cluster: ContractCluster) -> None:
-    first, second, name = cluster.instance(start=False), cluster.instance(start=False), f"vol-{number()}"
-    cluster.modify(first, disks=[["add", "-1", {"name": name, "size": 32}]])
-    assert cluster.modify(first, disks=[["detach", name, {}]]) == [["disk/1", "detach"]]
-    assert disks(cluster, first) == [(f"{first}-vol", 16)]
-    cluster.modify(second, disks=[["attach", "-1", {"name": name}]])
-    assert disks(cluster, second)[1] == (name, 32)
+def test_a_detached_disk_can_be_attached_to_another_instance(
+    cluster: ContractCluster, stopped: str, up: str
+) -> None:
+    before, name = disks(cluster, stopped), new_name()
+    cluster.modify(stopped, disks=[["add", "-1", {"name": name, "size": 32}]])
+    assert cluster.modify(stopped, disks=[["detach", name, {}]]) == [[f"disk/{len(before)}", "detach"]]
+    assert disks(cluster, stopped) == before
+    cluster.modify(up, disks=[["attach", "-1", {"name": name}]])
+    assert disks(cluster, up)[-1] == (name, 32)
 
 
 def test_growing_a_disk(cluster: ContractCluster, up: str) -> None:
+    name, size = disks(cluster, up)[0]
     assert cluster.succeed(cluster.client.GrowInstanceDisk(up, 0, 16)) is None
-    assert disks(cluster, up) == [(f"{up}-vol", 32)]
+    assert disks(cluster, up)[0] == (name, size + 16)
 
 
 def test_growing_a_disk_that_is_not_there(cluster: ContractCluster, stopped: str) -> None:
-    kind, (text, code) = cluster.fail(cluster.client.GrowInstanceDisk(stopped, 9, 16))
+    kind, (text, code) = cluster.fail(cluster.client.GrowInstanceDisk(stopped, 15, 16))
     assert (kind, code) == ("OpPrereqError", "wrong_input")
-    assert text.startswith("Invalid disk index: 9")
+    assert text.startswith("Invalid disk index: 15")
 
 
 # -- parameters ------------------------------------------------------------------------------------------
@@ -286,6 +300,6 @@ def test_strict_hotplug_fails_where_there_is_none(cluster: ContractCluster, up: 
 def test_a_failed_change_leaves_everything_as_it_was(cluster: ContractCluster, stopped: str) -> None:
     before = cluster.client.GetInstance(stopped)
     cluster.modify_fails(
-        stopped, nics=[["add", "-1", {"name": "x"}], ["add", "-1", {"name": "x"}]], beparams={"vcpus": 2}
+        stopped, nics=[["add", "-1", {"name": "x"}], ["add", "-1", {"name": "x"}]], beparams={"vcpus": 3}
     )
     assert cluster.client.GetInstance(stopped) == before

@@ -155,7 +155,7 @@ def test_connections_that_cannot_be(
 
 def test_the_conflicts_check_finds_addresses_outside_networks(cluster: ContractCluster) -> None:
     name = cluster.network(network="10.190.0.0/24", connect=False)
-    user = cluster.instance(nics=[{"ip": "10.190.0.5"}], start=False)
+    user = cluster.instance(nics=[{"ip": "10.190.0.5"}], start=False, disks=[])
     job_id = cluster.client.ConnectNetwork(name, "default", "bridged", "br0", conflicts_check=True)
     assert cluster.fail(job_id) == prerequisite(CONFLICT, "wrong_state")
     assert cluster.log(job_id) == [
@@ -174,7 +174,7 @@ def test_an_address_of_a_network_needs_the_network(cluster: ContractCluster) -> 
 
 def test_a_network_in_use_cannot_be_disconnected(cluster: ContractCluster) -> None:
     name = cluster.network(network="10.188.0.0/24")
-    user = cluster.instance(nics=[{"network": name, "ip": "10.188.0.5"}], start=False)
+    user = cluster.instance(nics=[{"network": name, "ip": "10.188.0.5"}], start=False, disks=[])
     job_id = cluster.client.DisconnectNetwork(name, "default")
     assert cluster.fail(job_id) == prerequisite(CONFLICT, "wrong_state")
     assert cluster.log(job_id) == [

@@ -214,7 +214,8 @@ def test_an_event_with_the_request_id_adopts_the_intent(building):
     apply(building, op_event(building, Opcode.INSTANCE_CREATE, "running", request_id=intent.request_id))
     intent.refresh_from_db()
     assert (intent.state, intent.job_id) == (IntentState.SUBMITTED, 100)
-    assert fresh(building).task_job_id == 100
+    server = fresh(building)
+    assert (server.task_job_id, server.backendjobid, server.backendopcode) == (100, 100, "OP_INSTANCE_CREATE")
 
 
 def test_the_final_event_of_an_unmatched_intent_ends_everything(building):

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import pytest
 from gtools.eventd import EventDaemon, EventdOptions
 from gtools.luxi import firewall_of
 from gtools.queue_watch import InotifyWatcher, PollingWatcher
+from gtools.spool import Spool
 from synnefo.amqp import Client, connect
 from synnefo.messages import Heartbeat, InstanceDisk, Message, OpStatus, decode
 from tests.gtools.fake_master import FakeMaster, op
@@ -382,3 +384,25 @@ def test_killed_again_and_again_it_loses_nothing(master: FakeMaster, broker: Cli
         assert wait_for(all_told, 30)
     finally:
         daemon.end()
+
+
+def test_full_disk_delays_but_loses_nothing(
+    master: FakeMaster,
+    broker: Client,
+    start: Callable[..., EventDaemon],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon = start()
+    daemon.run_once()
+    add = Spool.add
+
+    def full(*_: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Spool, "add", full)
+    master.write_ops(1, shutdown("success"))
+    daemon.run_once(1.0)
+    assert statuses(broker) == []
+    monkeypatch.setattr(Spool, "add", add)
+    daemon.run_once()
+    assert statuses(broker) == [(1, "success")]

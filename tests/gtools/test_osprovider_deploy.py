@@ -606,10 +606,34 @@ def test_loop_device_shows_its_part_only(node: Node) -> None:
 
 
 def test_unsupported_wishes_are_told(node: Node, linux_disk: Path) -> None:
-    properties = json.dumps(json.loads(LINUX) | {"SWAP": "2:512"})
+    properties = json.dumps(json.loads(LINUX) | {"CUSTOM_TASK": "program"})
     assert deploy_linux(node, linux_disk, img_properties=properties).returncode == 0
     warnings = [m["messages"][0] for m in node.messages() if m["type"] == "image-warning"]
-    assert any("SWAP" in warning for warning in warnings)
+    assert any("CUSTOM_TASK" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("label", ["dos", "gpt"])
+def test_swap_partition_is_made(node: Node, tmp_path: Path, label: str) -> None:
+    tree = root_tree(tmp_path / "tree")
+    disk = partitioned(tmp_path / "image-disk", file_system(tmp_path / "fs", tree, 16), label)
+    properties = json.dumps(json.loads(LINUX) | {"SWAP": "2:20"})
+    result = deploy_linux(node, disk, img_properties=properties)
+    assert result.returncode == 0, result.stderr
+    output = subprocess.run(["sfdisk", "-J", str(node.disk)], capture_output=True, text=True, check=True)
+    root, swap = json.loads(output.stdout)["partitiontable"]["partitions"]
+    assert swap["size"] * 512 == 20 * MIB
+    assert 40 * MIB < root["size"] * 512 <= 43 * MIB
+    content = node.disk.read_bytes()[swap["start"] * 512 :]
+    assert content[4086:4096] == b"SWAPSPACE2"
+    assert "swap" in node.guest_file("/etc/fstab")
+    assert "AddSwap" in node.tasks()
+
+
+@pytest.mark.parametrize("swap", ["2:60", "1:4", "x", "0:5", "2:"])
+def test_impossible_swap_is_an_error(node: Node, linux_disk: Path, swap: str) -> None:
+    properties = json.dumps(json.loads(LINUX) | {"SWAP": swap})
+    assert deploy_linux(node, linux_disk, img_properties=properties).returncode == 1
+    assert error_of(node)
 
 
 @pytest.mark.parametrize("monitor", ["/nonexistent/monitor", "false", ""])

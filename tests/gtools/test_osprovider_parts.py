@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import stat
 import struct
 from pathlib import Path
@@ -352,3 +353,12 @@ def test_disk_holds_exactly_what_was_written(tmp_path_factory: pytest.TempPathFa
 
 def _parts(content: bytes) -> list[bytes]:
     return [content[at : at + 200_000] for at in range(0, len(content), 200_000)]
+
+
+def test_shipped_configuration_shows_the_defaults(tmp_path: Path) -> None:
+    lines = Path("conf/ganeti/snf-image").read_text().splitlines()
+    active = [line[1:] for line in lines if re.match(r"#[A-Z_]+=", line)]
+    file = tmp_path / "conf"
+    file.write_text("\n".join(active) + "\n")
+    assert node_config.load(str(file)) == node_config.NodeConfig()
+    assert len(active) == len(node_config.NodeConfig.__dataclass_fields__)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import secrets
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from synnefo.amqp import AmqpError, AmqpRefused, Client, connect
+from synnefo.amqp import AmqpError, AmqpRefused, AmqpUnavailable, Client, connect
 from synnefo.amqp.topology import Topology
 from tests.lab.rabbitmq import RabbitMQ
 
@@ -77,6 +78,13 @@ def test_message_arrives_whole(client: Client, name: str) -> None:
     assert delivery.body == "µ".encode() * 1000
     assert delivery.headers == {"from-dead-letter": True, "count": 3}
     assert delivery.redelivered is False
+
+
+def test_large_message_arrives(client: Client, name: str) -> None:
+    body = os.urandom(3_000_000)
+    client.publish(name, "a.b", body)
+    delivery = client.get(name)
+    assert delivery is not None and delivery.body == body
 
 
 @pytest.mark.parametrize(
@@ -419,6 +427,20 @@ def test_purge_and_delete(client: Client, name: str) -> None:
     client.queue_delete(name)
     with pytest.raises(AmqpRefused):
         client.queue_length(name)
+
+
+def test_embedded_publish_is_bounded_while_the_file_is_locked(tmp_path: Path) -> None:
+    path = tmp_path / "broker.sqlite3"
+    with connect([f"embedded://{path}"]) as client:
+        client.exchange_declare("e")
+        time.sleep(1.1)  # housekeeping is due again
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            start = time.monotonic()
+            with pytest.raises(AmqpUnavailable):
+                client.publish("e", "k", b"x", timeout=0.5)
+            assert time.monotonic() - start < 1.0
+        client.publish("e", "k", b"x", timeout=0.5)
 
 
 def test_confirm_buffer_is_flushed(open_client: Connect, client: Client, name: str) -> None:

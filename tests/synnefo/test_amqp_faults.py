@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -79,6 +80,31 @@ def test_publish_to_a_hanging_broker_is_bounded(broker: RabbitMQ, name: str) -> 
         finally:
             broker.resume()
         client.publish(name, "k", b"after", timeout=10)
+
+
+def test_broker_without_memory_is_unavailable(broker: RabbitMQ, name: str) -> None:
+    with connect([broker.url], confirm_buffer=10) as client:
+        prepared(client, name)
+        broker.control("set_vm_memory_high_watermark", "absolute", "1")
+        try:
+            start = time.monotonic()
+            with pytest.raises(AmqpUnavailable):
+                for _ in range(20):
+                    client.publish(name, "k", b"x", timeout=1.0)
+            assert time.monotonic() - start < 5
+        finally:
+            broker.control("set_vm_memory_high_watermark", "absolute", "512MB")
+        client.publish(name, "k", b"x", timeout=10)
+        client.flush(timeout=10)
+
+
+def test_keepalive_is_on(broker: RabbitMQ) -> None:
+    with connect([broker.url]) as client:
+        client.exchange_declare("keepalive")
+        port = f":{broker.port}"
+        sockets = subprocess.run(["ss", "-tno"], capture_output=True, text=True, check=True).stdout
+        own = [line for line in sockets.splitlines() if line.split()[4].endswith(port)]
+        assert own and all("keepalive" in line for line in own)
 
 
 def test_publish_to_a_dead_broker_is_bounded(name: str) -> None:

@@ -44,7 +44,7 @@ class Command(SynnefoCommand):
             filters=",".join(options["filter_by"]), over_limit=options["overlimit"], custom=custom
         )
         style = options["unit_style"]
-        table = [
+        table: list[list[Any]] = [
             [
                 row.user,
                 row.project,
@@ -58,5 +58,5 @@ class Command(SynnefoCommand):
         if options["display_mails"]:
             names = users.catalog(uuids=[row.user for row in rows]).emails_by_uuid
             headers.insert(0, "displayname")
-            table = [[names.get(row[0], "-"), *row] for row in table]
+            table = [[names.get(row.user, "-"), *cells] for row, cells in zip(rows, table, strict=True)]
         self.print_table(headers, table, show_headers=not options["no_headers"])

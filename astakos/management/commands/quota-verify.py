@@ -33,9 +33,10 @@ class Command(SynnefoCommand):
         found = [item for item in found if holder in (None, item.holder)]
         if not found:
             self.say("Everything in sync.")
+        if not found and self.style_name != "json":
             return
         rows = [(item.holder, item.source, item.resource, item.expected, item.actual) for item in found]
         self.print_tables({"Inconsistencies": (_COLUMNS, rows)})
-        if options["fix"]:
+        if found and options["fix"]:
             limits.repair(Credentials.administrator(), include_unexpected=unexpected, holder=holder)
             self.say("Repaired.")
