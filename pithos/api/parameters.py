@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -67,8 +68,10 @@ def _moment(value: str) -> datetime:
 
 def check_path(request: HttpRequest) -> None:
     """Raise BadRequest if the request's path is not UTF-8; Django would have escaped it silently."""
+    # Django replaces PATH_INFO by its repaired form; the server keeps the request line.
+    raw = str(request.META.get("RAW_URI", "")).partition("?")[0]
     try:
-        str(request.META.get("PATH_INFO", "")).encode("latin-1").decode("utf-8")
+        unquote_to_bytes(raw).decode("utf-8")
     except UnicodeError:
         raise BadRequest("The path is not UTF-8.") from None
 
