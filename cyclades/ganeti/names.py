@@ -9,9 +9,9 @@ from django.conf import settings
 
 #: Fields of Ganeti that hold one tag accept this much.
 MAX_TAG_LENGTH = 128
-_GANETI_TAG = re.compile(r"^[\w.+*/:@-]+$", re.ASCII)
+_GANETI_TAG = re.compile(r"[\w.+*/:@-]+", re.ASCII)
 _TAG_PREFIXES = ("cyclades:user:", "cyclades:system:")
-_DIGITS = re.compile(r"^[0-9]{1,18}$")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 def _prefix() -> str:
@@ -23,7 +23,7 @@ def _number(name: str | None, prefix: str) -> int | None:
     if not name or not name.startswith(prefix):
         return None
     digits = name[len(prefix) :]
-    return int(digits) if _DIGITS.match(digits) else None
+    return int(digits) if _DIGITS.fullmatch(digits) else None
 
 
 def instance_name(server_id: int) -> str:
@@ -90,7 +90,7 @@ def encode_tag(tag: str) -> str:
 def is_valid_tag(tag: str) -> bool:
     """Tell whether Ganeti accepts the encoded form of *tag*."""
     encoded = encode_tag(tag)
-    return len(encoded) <= MAX_TAG_LENGTH and bool(_GANETI_TAG.match(encoded))
+    return len(encoded) <= MAX_TAG_LENGTH and bool(_GANETI_TAG.fullmatch(encoded))
 
 
 def decode_tag(encoded: str) -> str | None:

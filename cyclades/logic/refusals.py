@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from cyclades.ganeti import jobs
+from cyclades.ganeti import jobs, names
 from cyclades.ganeti.opcodes import Opcode
-from cyclades.logic import server_events, server_outcomes
-from cyclades.models import IntentState, JobIntent, Server, Task
+from cyclades.logic import ports, server_events, server_outcomes
+from cyclades.models import IntentState, JobIntent, Port, PortState, Server, Task
 from synnefo import clock
 from synnefo.db.locks import atomic
 
@@ -36,12 +36,21 @@ def _undo(server: Server, intent: JobIntent) -> None:
     if intent.operation == Task.BUILD:
         server_outcomes.fail_build(server)
         server.backendlogmsg = REFUSED
+    elif intent.operation == Task.CONNECT:
+        ports.delete_port_rows(_ports_to_add(server, intent), "refused by the cluster")
     server_outcomes.add_diagnostic(
         server, source="ganeti-refusal", message=f"The cluster refused the operation {intent.operation}."
     )
     if server.task == intent.operation and server.task_job_id is None:
         server_outcomes.end_task(server, succeeded=False)
     server.save()
+
+
+def _ports_to_add(server: Server, intent: JobIntent) -> list[Port]:
+    changes = intent.payload.get("body", {}).get("nics") or []
+    ids = [names.port_id_of(change[2].get("name")) for change in changes if change[0] == "add"]
+    wanted = [pk for pk in ids if pk is not None]
+    return list(Port.objects.filter(machine=server, pk__in=wanted).exclude(state=PortState.ACTIVE))
 
 
 def settle_built(intent: JobIntent) -> None:

@@ -21,7 +21,7 @@ from cyclades.ganeti import jobs, names
 from cyclades.ganeti.opcodes import SELF_DESCRIBING, Opcode
 from cyclades.logic import server_charges, server_disks, server_nics, server_outcomes, server_retries
 from cyclades.logic.server_table import TAGS_ACTIVE, Effect, effect_of
-from cyclades.models import Flavor, IntentState, JobIntent, Server
+from cyclades.models import Flavor, IntentState, JobIntent, Server, Task
 from synnefo.errors import SynnefoError
 from synnefo.messages import (
     FINAL_STATUSES,
@@ -87,7 +87,8 @@ def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
     if effect.moves_time:
         server.backendtime = event.event_datetime
     if event.instance_nics is not None and not effect.deletes:
-        server_nics.synchronise(server, event.instance_nics)
+        connected = server.task == Task.CONNECT and server.task_job_id == event.job_id
+        server_nics.synchronise(server, event.instance_nics, connected=connected)
     disk_changes: list[server_disks.Change] = []
     if event.instance_disks is not None and not effect.deletes:
         disk_changes = server_disks.synchronise(server, event.instance_disks)

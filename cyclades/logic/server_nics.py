@@ -41,8 +41,12 @@ def parse(nics: Sequence[InstanceNic], ports: Iterable[Port] = ()) -> list[Parse
     *ports* with their networks and subnets loaded save looking those up.
     """
     networks = {port.network_id: port.network for port in ports}
+<<<<<<< HEAD
     named = (names.network_id_of(nic.network) for nic in nics)
     ids = {number for number in named if number is not None} - networks.keys()
+=======
+    ids = {names.network_id_of(nic.network) or 0 for nic in nics} - networks.keys()
+>>>>>>> netimage
     if ids:
         unseen = Network.objects.filter(pk__in=ids).prefetch_related("subnets")
         networks |= {network.pk: network for network in unseen}
@@ -70,10 +74,11 @@ def _parse_one(nic: InstanceNic, index: int, network: Network) -> ParsedNic:
     )
 
 
-def synchronise(server: Server, nics: Sequence[InstanceNic]) -> None:
+def synchronise(server: Server, nics: Sequence[InstanceNic], *, connected: bool = False) -> None:
     """Make the ports of the locked *server* what Ganeti has; ports still being made are left alone.
 
-    A NIC that no port stands for is an administrator's business and only logged.
+    *connected*: the job that was to add a port has ended, so what is missing now will not come. A NIC
+    that no port stands for is an administrator's business and only logged.
     """
     known = {port.pk: port for port in _ports_of(server)}
     parsed = parse(nics, known.values())
@@ -87,7 +92,7 @@ def synchronise(server: Server, nics: Sequence[InstanceNic]) -> None:
             continue
         seen.add(port.pk)
         _update(port, nic)
-    stale = [port for pk, port in known.items() if pk not in seen and _is_stale(server, port)]
+    stale = [port for pk, port in known.items() if pk not in seen and (connected or _is_stale(server, port))]
     if stale:
         ports.delete_port_rows(stale, f"removed from server {server.pk} in Ganeti")
         forget(server, "ports")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import Any, NoReturn
 
 
 def main() -> None:
@@ -20,11 +21,14 @@ def main() -> None:
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
-            dispatcher = Dispatcher()
-            signal.signal(signal.SIGTERM, lambda *_: dispatcher.stop())
-            dispatcher.run()
-            os._exit(0)
+            _serve(Dispatcher())
         print(child, flush=True)
+
+
+def _serve(dispatcher: Any) -> NoReturn:
+    signal.signal(signal.SIGTERM, lambda *_: dispatcher.stop())
+    dispatcher.run()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -344,6 +344,14 @@ def test_an_old_building_port_goes_unless_it_is_being_connected(make_server, pub
     assert Port.objects.exists() is stays
 
 
+def test_a_connection_that_failed_leaves_no_port(make_server, public_network):
+    server = make_server(task=Task.CONNECT, task_job_id=100)
+    add_port(server, public_network, "10.0.3.7", state=PortState.BUILD)
+    apply(server, op_event(server, Opcode.INSTANCE_SET_PARAMS, "error", instance_nics=()))
+    assert not Port.objects.exists()
+    assert fresh(server).task == ""
+
+
 def test_a_nic_in_an_unknown_network_leaves_all_ports_alone(make_server, public_network):
     server = make_server()
     port = add_port(server, public_network, state=PortState.ACTIVE)

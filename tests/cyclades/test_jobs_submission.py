@@ -11,6 +11,7 @@ from cyclades.logic import quota, vmapi
 from cyclades.models import (
     BackendNetwork,
     IntentState,
+    IPAddress,
     JobIntent,
     PortState,
     Server,
@@ -19,7 +20,7 @@ from cyclades.models import (
     VolumeStatus,
 )
 from synnefo import clock
-from tests.cyclades.ganeti_fixtures import make_intent
+from tests.cyclades.ganeti_fixtures import add_port, make_intent
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -101,6 +102,18 @@ def test_a_refused_start_frees_the_server_and_its_quota(make_server, person, clu
     server.refresh_from_db()
     assert (server.task, server.serial, server.operstate) == ("", None, ServerState.STOPPED)
     assert person.usage("cyclades.cpu") == (0, 0)
+
+
+def test_a_refused_connection_leaves_no_port(started, cluster, public_network):
+    port = add_port(started, public_network, "10.0.3.7")
+    Server.objects.filter(pk=started.pk).update(task=Task.CONNECT)
+    payload = requests.connect_port_payload(port)
+    cluster.failure = REFUSED
+    submission.submit(make_intent(started, Task.CONNECT, payload=payload).pk)
+    started.refresh_from_db()
+    assert started.task == ""
+    assert not started.ports.exists()
+    assert not IPAddress.objects.exists()
 
 
 def test_a_removal_of_what_ganeti_does_not_have_is_done(started, cluster):

@@ -1,9 +1,9 @@
 """Every route of the network and image dialects: who may call it, and that no input breaks it."""
 
+# ruff: noqa: F811
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -12,16 +12,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from astakos import public as astakos
 from cyclades.api.image.urls import service as image_service
 from cyclades.api.network.urls import service as network_service
-from cyclades.logic import floating_ips, networks, ports, subnets, value_pools
-from cyclades.models import IPAddress, Network
-from cyclades.services import COMPONENT, SERVICES
-from synnefo.credentials import Credentials
-from tests.cyclades.compute_fixtures import QUOTA
 from tests.cyclades.image_fixtures import ImageUser
-from tests.cyclades.network_fixtures import make_public, subnet_of
+from tests.cyclades.network_world import World, world  # noqa: F401
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -29,56 +23,6 @@ NETWORK, IMAGE = "/cyclades/network", "/cyclades/image"
 JSON = "application/json"
 #: Whether the resource answers to people it does not belong to.
 HIDDEN, REFUSED = 404, 403
-
-
-class World:
-    """One of everything, owned by ``owner``; ``member`` shares the owner's project, ``other`` nothing."""
-
-    def __init__(self, make_user: Callable[[str], ImageUser]) -> None:
-        astakos.register_component(
-            name=COMPONENT,
-            base_url="http://testserver/cyclades",
-            ui_url="http://testserver/ui",
-            services=SERVICES,
-        )
-        from astakos.models import Resource
-
-        for name, limit in QUOTA.items():
-            Resource.objects.filter(name=name).update(uplimit=limit)
-        administrator = Credentials.administrator()
-        value_pools.create(administrator, kind=value_pools.MAC_PREFIX, size=64, base="aa:00:0", offset=None)
-        self.owner, self.other = make_user("olga"), make_user("oscar")
-        acting = astakos.authenticate(self.owner.token)
-        self.network = networks.create(acting, flavor_name="MAC_FILTERED", name="lab")
-        request = subnets.SubnetRequest(cidr="10.20.30.0/24")
-        self.subnet = subnets.create(acting, network_id=self.network.pk, request=request)
-        self.public = make_public("203.0.113.0/24")
-        self.port = ports.create(acting, request=ports.PortRequest(network_id=self.network.pk))
-        self.ip = floating_ips.create(acting)
-        self.image = self.owner.register(self.owner.upload("debian"))["x-image-meta-id"]
-
-    def share(self) -> None:
-        """Share everything with the project of ``other``."""
-        for model in (Network, IPAddress):
-            model.objects.exclude(userid=None).update(shared_to_project=True, project=self.other.uuid)
-        self.owner.api("PUT", f"images/{self.image}/members/{self.other.uuid}")
-
-    def path(self, template: str) -> str:
-        return template.format(
-            network=self.network.pk,
-            public=self.public.pk,
-            subnet=self.subnet.pk,
-            public_subnet=subnet_of(self.public).pk,
-            port=self.port.pk,
-            ip=self.ip.pk,
-            image=self.image,
-            member=self.other.uuid,
-        )
-
-
-@pytest.fixture
-def world(make_image_user: Callable[[str], ImageUser]) -> World:
-    return World(make_image_user)
 
 
 def call(user: ImageUser | None, method: str, path: str, body: object = None):
