@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'cyclades_backend',
                 'ordering': ('clustername',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('index__lt', 16)), name='cyclades_backend_index_check')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('index__lt', 16)), name='cyclades_backend_slot_check')],
             },
         ),
         migrations.CreateModel(

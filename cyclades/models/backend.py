@@ -39,7 +39,7 @@ class Backend(models.Model):
         ordering = ("clustername",)
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(index__lt=MAX_BACKENDS), name="cyclades_backend_index_check"
+                condition=models.Q(index__lt=MAX_BACKENDS), name="cyclades_backend_slot_check"
             )
         ]
 

@@ -1,0 +1,99 @@
+"""Resources and quotas (identity contract 2.4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from astakos.logic import quotas, resources
+from astakos.logic.authentication import Identity, ServiceIdentity
+from astakos.logic.quotas import UserQuota
+from synnefo.api import json_response
+from synnefo.errors import BadRequest, NotFound
+
+_MAX_IDS = 1000
+
+
+def list_resources(request: HttpRequest) -> HttpResponse:
+    """List what is counted, for everybody."""
+    return json_response(
+        {
+            item.name: {
+                "service": item.service,
+                "description": item.description,
+                "unit": item.unit,
+                "ui_visible": item.ui_visible,
+                "api_visible": True,
+            }
+            for item in resources.public_resources()
+        }
+    )
+
+
+def show_quotas(request: HttpRequest) -> HttpResponse:
+    """Show the user's quota by project and resource."""
+    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    answer: dict[str, dict[str, Any]] = defaultdict(dict)
+    for quota in quotas.user_quotas(user_id=identity.uuid):
+        answer[quota.project][quota.resource] = _numbers(quota)
+    return json_response(answer)
+
+
+def service_quotas(request: HttpRequest) -> HttpResponse:
+    """Show users' quotas of the calling component's resources."""
+    component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]
+    users, projects = _ids(request, "user"), _ids(request, "project")
+    answer: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    rows = quotas.service_quotas(
+        resources=quotas.resources_of_component(component.component_id), users=users, projects=projects
+    )
+    for quota in rows:
+        answer[quota.user][quota.project][quota.resource] = _numbers(quota)
+    if users is not None and not answer:
+        raise NotFound(f"No user with UUID '{','.join(users)[:200]}'")
+    return json_response(answer)
+
+
+def service_project_quotas(request: HttpRequest) -> HttpResponse:
+    """Show projects' own quotas of the calling component's resources."""
+    component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]
+    projects = _ids(request, "project")
+    answer: dict[str, dict[str, Any]] = defaultdict(dict)
+    rows = quotas.project_quotas(
+        resources=quotas.resources_of_component(component.component_id), projects=projects
+    )
+    for quota in rows:
+        answer[quota.project][quota.resource] = {
+            "project_limit": quota.limit,
+            "project_usage": quota.usage,
+            "project_pending": quota.pending,
+        }
+    if projects is not None and not answer:
+        raise NotFound(f"No project with UUID '{','.join(projects)[:200]}'")
+    return json_response(answer)
+
+
+def _numbers(quota: UserQuota) -> dict[str, int]:
+    return {
+        "limit": quota.limit,
+        "usage": quota.usage,
+        "pending": quota.pending,
+        "project_limit": quota.project_limit,
+        "project_usage": quota.project_usage,
+        "project_pending": quota.project_pending,
+    }
+
+
+def _ids(request: HttpRequest, parameter: str) -> list[str] | None:
+    """Return the comma-separated ids of a query parameter, ``None`` when it is not given."""
+    text = request.GET.get(parameter)
+    if not text:
+        return None
+    ids = [item for item in text.split(",") if item]
+    if len(ids) > _MAX_IDS:
+        raise BadRequest(f"'{parameter}' names {len(ids)} ids, at most {_MAX_IDS} are allowed")
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadRequest(f"'{parameter}' contains characters that no id has")
+    return ids

@@ -1,0 +1,56 @@
+"""The dialect of the account and identity APIs: tokens, standard headers (identity contract 0.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.http import http_date
+
+from astakos.logic.authentication import (
+    TEXT_WITHOUT_CREDENTIALS,
+    Identity,
+    ServiceIdentity,
+    authenticate_component,
+    authenticate_identity,
+)
+from synnefo import clock
+from synnefo.api import ApiService, request_token
+from synnefo.errors import Unauthorized
+
+
+def _token(request: HttpRequest) -> str:
+    token = request_token(request, allow_query=True)
+    if token is None:
+        raise Unauthorized(TEXT_WITHOUT_CREDENTIALS)
+    return token
+
+
+def user_of(request: HttpRequest) -> Identity:
+    """Return the user whose token the request carries; raises ``Unauthorized``."""
+    return authenticate_identity(_token(request))
+
+
+def component_of(request: HttpRequest) -> ServiceIdentity:
+    """Return the component whose token the request carries; raises ``Unauthorized``."""
+    return authenticate_component(_token(request))
+
+
+class AccountApi(ApiService):
+    """An API of this service: XML faults, and dates on every answer that tell caches it is stale."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            name,
+            user_of,
+            xml_faults=True,
+            headers={"Vary": "X-Auth-Token, Accept-Language", "Content-Language": "en"},
+        )
+
+    def _answer(self, request: HttpRequest, produce: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+        response = super()._answer(request, produce)
+        now = http_date(clock.now().timestamp())
+        response.setdefault("Expires", now)
+        response.setdefault("Last-Modified", now)
+        return response

@@ -1,0 +1,222 @@
+"""What the other services may ask of identity and quota; typed functions over ids and dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from astakos.logic import (
+    accounts,
+    authentication,
+    commissions,
+    components,
+    projects,
+    quotas,
+    registration,
+    users,
+)
+from astakos.logic.authentication import Identity, ServiceIdentity
+from astakos.logic.commissions import Failure, Resolution
+from astakos.logic.ledger import ProvisionRequest as Provision
+from astakos.logic.limits import project_holder, user_holder
+from astakos.logic.quotas import ProjectQuota, UserQuota
+from astakos.logic.resources import ResourceDefinition
+from astakos.logic.services import ServiceDefinition, export_document
+from astakos.logic.tokens import user_token
+from astakos.logic.users import UserCatalog
+from synnefo.api import request_token
+from synnefo.credentials import Credentials
+from synnefo.db.locks import atomic
+from synnefo.errors import Unauthorized
+
+__all__ = [
+    "CreatedUser",
+    "Failure",
+    "Identity",
+    "ProjectQuota",
+    "Provision",
+    "Resolution",
+    "ResourceDefinition",
+    "ServiceDefinition",
+    "ServiceIdentity",
+    "UserCatalog",
+    "UserQuota",
+    "active_project_exists",
+    "authenticate",
+    "authenticate_request",
+    "authenticate_service",
+    "charge",
+    "create_user",
+    "export_services",
+    "is_project_member",
+    "issue_commission",
+    "pending_commissions",
+    "project_quotas",
+    "register_component",
+    "resolve_commissions",
+    "service_definitions",
+    "service_quotas",
+    "user_catalog",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedUser:
+    """A user ready for use; ``token`` is the clear token."""
+
+    uuid: str
+    token: str
+
+
+def authenticate(token: str) -> Credentials:
+    """Return the credentials that *token* stands for, in one query (identity contract 0.3).
+
+    Results must not outlive the request: deactivation and renewal take effect at once. Raises
+    ``Unauthorized`` when the token is unknown or expired, the user inactive or the terms unsigned.
+    """
+    return authentication.authenticate_identity(token).credentials()
+
+
+def authenticate_request(request: HttpRequest) -> Credentials:
+    """Return the credentials of the ``X-Auth-Token`` header of *request*; raises ``Unauthorized``."""
+    return authenticate(_token_of(request))
+
+
+def authenticate_service(token: str) -> ServiceIdentity:
+    """Return the component that *token* belongs to; raises ``Unauthorized``."""
+    return authentication.authenticate_component(token)
+
+
+def _token_of(request: HttpRequest) -> str:
+    token = request_token(request)
+    if token is None:
+        raise Unauthorized(authentication.TEXT_WITHOUT_CREDENTIALS)
+    return token
+
+
+def charge(user_id: str, project: str, quantities: Mapping[str, int]) -> list[Provision]:
+    """Return the provisions by which *user_id* takes *quantities* (resource to amount) from *project*.
+
+    Each resource needs two: the user's holding in the project and the project's own (identity contract 2.1).
+    """
+    source = project_holder(project)
+    provisions = []
+    for resource, quantity in quantities.items():
+        provisions.append(Provision(user_holder(user_id), source, resource, quantity))
+        provisions.append(Provision(source, None, resource, quantity))
+    return provisions
+
+
+def issue_commission(
+    *,
+    clientkey: str,
+    name: str,
+    provisions: Sequence[Provision],
+    force: bool = False,
+    auto_accept: bool = False,
+) -> int:
+    """Reserve *provisions* in the caller's transaction and return the serial (identity contract 2.5).
+
+    All or nothing, and nothing is written before every check passed. Raises ``OverLimit`` or ``NotFound``,
+    both with ``data`` as the quota API shows it.
+    """
+    return commissions.issue(
+        clientkey=clientkey, name=name, provisions=provisions, force=force, auto_accept=auto_accept
+    )
+
+
+def resolve_commissions(
+    *, clientkey: str, accept: Collection[int] = (), reject: Collection[int] = ()
+) -> Resolution:
+    """Accept and reject pending commissions in the caller's transaction; ``failed`` has the rest."""
+    return commissions.resolve(clientkey=clientkey, accept=list(accept), reject=list(reject))
+
+
+def pending_commissions(*, clientkey: str) -> list[int]:
+    """Return the serials of this client's commissions that wait for their outcome."""
+    return commissions.pending(clientkey=clientkey)
+
+
+def user_catalog(*, uuids: Iterable[str] = (), emails: Iterable[str] = ()) -> UserCatalog:
+    """Translate uuids to e-mail addresses and back; unknown ones are absent."""
+    return users.catalog(uuids=uuids, emails=emails)
+
+
+def service_quotas(
+    *,
+    resources: Collection[str],
+    users: Collection[str] | None = None,
+    projects: Collection[str] | None = None,
+) -> list[UserQuota]:
+    """Return holdings of *resources* by user and project; ``None`` means everybody's."""
+    return quotas.service_quotas(resources=resources, users=users, projects=projects)
+
+
+def project_quotas(
+    *, resources: Collection[str], projects: Collection[str] | None = None
+) -> list[ProjectQuota]:
+    """Return the projects' own holdings of *resources*; ``None`` means all initialised projects."""
+    return quotas.project_quotas(resources=resources, projects=projects)
+
+
+def is_project_member(user_id: str, project: str) -> bool:
+    """Tell whether the user may charge new resources to this project."""
+    return projects.is_member(user_id=user_id, project=project)
+
+
+def active_project_exists(project: str) -> bool:
+    """Tell whether *project* is an active project."""
+    return projects.active_exists(project=project)
+
+
+def register_component(
+    *, name: str, base_url: str, ui_url: str, services: Sequence[ServiceDefinition]
+) -> str:
+    """Register a component with its public services and resources, or refresh it; return its token."""
+    return components.register(
+        Credentials.administrator(), name=name, base_url=base_url, ui_url=ui_url, definitions=services
+    )
+
+
+def service_definitions() -> tuple[ServiceDefinition, ...]:
+    """Return the services that identity itself offers, for ``register_component``."""
+    return registration.service_definitions()
+
+
+def export_services(
+    *, component: str, base_url: str, definitions: Sequence[ServiceDefinition]
+) -> dict[str, object]:
+    """Return the document about a component's services that ``service-import`` reads."""
+    return export_document(component=component, base_url=base_url, definitions=definitions)
+
+
+def create_user(
+    *,
+    email: str,
+    password: str,
+    first_name: str,
+    last_name: str,
+    admin: bool = False,
+    token: str | None = None,
+) -> CreatedUser:
+    """Create a verified, accepted and active user with a system project; no mail is sent.
+
+    *token* is used instead of a fresh one. Raises ``Conflict`` when the address is taken.
+    """
+    administrator = Credentials.administrator()
+    with atomic():
+        user = users.create(
+            administrator,
+            email=email,
+            password=password,
+            first_name=first_name,
+            last_name=last_name,
+            admin=admin,
+            token=token,
+        )
+        user = accounts.verify(administrator, user_id=user.pk, notify=False)
+        if not user.is_accepted:
+            user = accounts.accept(administrator, user_id=user.pk, notify=False)
+    return CreatedUser(uuid=user.uuid, token=user_token(user))

@@ -1,0 +1,282 @@
+"""The block store as a directory, local or on a shared file system (object-storage contract 19.1).
+
+A block lives in ``blocks/aa/bb/cc/<hash>``, a map in ``maps/aa/bb/cc/<name>``. A file appears under its name
+only when it is complete and on disk: it is written under a temporary name beside it, synchronised, renamed,
+and then its directories are synchronised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pithos.blocks import BlockCorrupt, BlockMissing, BlockStore, BlockStoreError, StoreFull
+from pithos.hashing import block_digest, trimmed_length
+
+TEMPORARY_PREFIX = ".tmp-"
+CORRUPT_SUFFIX = ".corrupt"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_VERIFIED_MAX = 65536
+_VERIFIED_SECONDS = 3600.0
+_TOUCH_SECONDS = 60.0
+
+
+class DirectoryStore(BlockStore):
+    """Blocks as files under ``root``; ``umask`` bits are cleared from 0666/0777, ``fsync`` makes writes durable.
+
+    ``verify``: "always" hashes a block at each read, "cached" once per change of the file and hour and
+    process, "never" trusts the disk.
+    """
+
+    def __init__(
+        self, root: str, *, block_size: int, algorithm: str, umask: int, fsync: bool, verify: str
+    ) -> None:
+        super().__init__(block_size=block_size, algorithm=algorithm)
+        self.root = os.path.abspath(root)
+        self.file_mode = 0o666 & ~umask
+        self.directory_mode = 0o777 & ~umask
+        self.fsync = fsync
+        self.verify = verify
+        self._verified: OrderedDict[bytes, tuple[tuple[int, int, int], float]] = OrderedDict()
+        self._verified_lock = threading.Lock()
+
+    # -- names
+
+    def path_of(self, digest: bytes) -> str:
+        """Return the absolute path where the block of this digest is kept."""
+        return self._path("blocks", digest.hex())
+
+    def map_path(self, name: str) -> str:
+        """Return the absolute path where the map ``name`` is kept."""
+        return self._path("maps", name)
+
+    def _path(self, kind: str, name: str) -> str:
+        return os.path.join(self.root, kind, name[0:2], name[2:4], name[4:6], name)
+
+    # -- blocks
+
+    def put(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Store one block; an equal one already there is compared and kept, a damaged one replaced."""
+        view = memoryview(data)
+        if len(view) > self.block_size:
+            raise ValueError("longer than a block")
+        view = view[: trimmed_length(view)]
+        digest = block_digest(view, self.algorithm)
+        if digest != self.empty:
+            path = self.path_of(digest)
+            if not self._holds(path, view):
+                self._write(path, view)
+        return digest
+
+    def get(self, digest: bytes) -> bytes:
+        """Return a block's content without trailing NULs; raise BlockMissing or BlockCorrupt."""
+        opened = self.open(digest)
+        if opened is None:
+            return b""
+        file, length = opened
+        with file:
+            return file.read(length)
+
+    def open(self, digest: bytes) -> tuple[BinaryIO, int] | None:
+        """Open a block's file, verified by policy, positioned at its beginning."""
+        if digest == self.empty:
+            return None
+        path = self.path_of(digest)
+        try:
+            file = open(path, "rb", buffering=0)
+        except FileNotFoundError:
+            raise BlockMissing(f"block {digest.hex()} is not in the store") from None
+        except OSError as error:
+            raise BlockStoreError(f"block {digest.hex()} cannot be opened: {error}") from error
+        try:
+            length = self._verify(digest, file)
+        except BlockCorrupt:
+            self._set_aside(path, os.fstat(file.fileno()).st_ino)
+            file.close()
+            raise
+        except OSError as error:
+            file.close()
+            raise BlockStoreError(f"block {digest.hex()} cannot be read: {error}") from error
+        return file, length  # type: ignore[return-value]  # FileIO has every method that readers use
+
+    def exists(self, digest: bytes) -> bool:
+        """Tell whether the block's file is there; its time is renewed so that collection spares it."""
+        return digest == self.empty or self._renew(self.path_of(digest))
+
+    def delete(self, digest: bytes) -> None:
+        """Remove a block's file."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path_of(digest))
+
+    def iterate(self) -> Iterator[tuple[bytes, float]]:
+        """Yield digest and file time of every stored block, in no order."""
+        for directory, _, names in os.walk(os.path.join(self.root, "blocks")):
+            for name in names:
+                if len(name) == 2 * self.digest_size and not name.startswith(TEMPORARY_PREFIX):
+                    with contextlib.suppress(FileNotFoundError):
+                        yield bytes.fromhex(name), os.stat(os.path.join(directory, name)).st_mtime
+
+    # -- maps
+
+    def put_map_content(self, name: str, content: bytes) -> None:
+        """Store a map unless an equal one is there."""
+        path = self.map_path(name)
+        if not self._holds(path, memoryview(content)):
+            self._write(path, memoryview(content))
+
+    def get_map_content(self, name: str) -> bytes:
+        """Return a map's content; raise BlockMissing."""
+        if "/" in name or name.startswith("."):
+            raise BlockMissing(f"map {name!r} is not a name of this store")
+        try:
+            with open(self.map_path(name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            raise BlockMissing(f"map {name} is not in the store") from None
+        except OSError as error:
+            raise BlockStoreError(f"map {name} cannot be read: {error}") from error
+
+    # -- files
+
+    def _holds(self, path: str, view: memoryview) -> bool:
+        """Tell whether ``path`` already has this content; renews its time if so."""
+        try:
+            with open(path, "rb", buffering=0) as file:
+                length = os.fstat(file.fileno()).st_size
+                if not len(view) <= length <= self.block_size and length != len(view):
+                    return False
+                position = 0
+                while position < length:
+                    piece = file.read(1 << 20)
+                    if not piece:
+                        return False
+                    same = view[position : position + len(piece)]
+                    # An older installation kept trailing NULs; they are no difference.
+                    if piece[: len(same)] != same or any(piece[len(same) :]):
+                        return False
+                    position += len(piece)
+        except OSError:
+            return False
+        return self._renew(path)
+
+    def _renew(self, path: str) -> bool:
+        try:
+            if time.time() - os.stat(path).st_mtime > _TOUCH_SECONDS:
+                os.utime(path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise BlockStoreError(f"{path} cannot be examined: {error}") from error
+        return True
+
+    def _write(self, path: str, view: memoryview) -> None:
+        directory, name = os.path.split(path)
+        temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{name[:16]}-{secrets.token_hex(8)}")
+        try:
+            created = self._make_directories(directory)
+            self._write_file(temporary, view)
+            os.rename(temporary, path)
+            if self.fsync:
+                for changed in (directory, *created):
+                    _sync_directory(changed)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            if error.errno in _FULL:
+                raise StoreFull(f"no room for {path}") from error
+            raise BlockStoreError(f"{path} cannot be written: {error}") from error
+
+    def _write_file(self, path: str, view: memoryview) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self.file_mode)
+        try:
+            # The process's own umask may be stricter or laxer than the setting.
+            os.fchmod(descriptor, self.file_mode)
+            written = 0
+            while written < len(view):
+                written += os.write(descriptor, view[written:])
+            if self.fsync:
+                os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _make_directories(self, directory: str) -> list[str]:
+        """Create what is missing of the fan-out and return the parents that got a new entry."""
+        missing: list[str] = []
+        path = directory
+        while not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for path in reversed(missing):
+            with contextlib.suppress(FileExistsError):  # another writer was faster
+                os.mkdir(path, self.directory_mode)
+                os.chmod(path, self.directory_mode)
+        return [os.path.dirname(path) for path in missing]
+
+    # -- verification
+
+    def _verify(self, digest: bytes, file: BinaryIO | object) -> int:
+        """Check an open block by policy and return its length; leaves the file at its beginning."""
+        descriptor = file.fileno()  # type: ignore[attr-defined, union-attr]
+        state = os.fstat(descriptor)
+        length = state.st_size
+        if self.verify == "never" and 0 < length <= self.block_size:
+            return length
+        mark = (state.st_ino, length, state.st_ctime_ns)
+        if self.verify == "cached" and self._is_verified(digest, mark):
+            return length
+        if length > self.block_size or self._hash(descriptor, length) != digest:
+            raise BlockCorrupt(f"block {digest.hex()} does not match its name")
+        if self.verify == "cached":
+            self._remember(digest, mark)
+        return length
+
+    def _hash(self, descriptor: int, length: int) -> bytes:
+        """Hash a block's file piece by piece; only the last piece can have trailing NULs of older writers."""
+        running = hashlib.new(self.algorithm, usedforsecurity=False)
+        position, pending = 0, 0
+        while position < length:
+            piece = os.pread(descriptor, 1 << 20, position)
+            if not piece:
+                break
+            position += len(piece)
+            kept = trimmed_length(piece)
+            if kept:
+                running.update(bytes(pending))
+                running.update(memoryview(piece)[:kept])
+                pending = 0
+            pending += len(piece) - kept
+        return running.digest()
+
+    def _is_verified(self, digest: bytes, mark: tuple[int, int, int]) -> bool:
+        with self._verified_lock:
+            known = self._verified.get(digest)
+            return known is not None and known[0] == mark and time.monotonic() < known[1]
+
+    def _remember(self, digest: bytes, mark: tuple[int, int, int]) -> None:
+        with self._verified_lock:
+            self._verified[digest] = (mark, time.monotonic() + _VERIFIED_SECONDS)
+            self._verified.move_to_end(digest)
+            while len(self._verified) > _VERIFIED_MAX:
+                self._verified.popitem(last=False)
+
+    def _set_aside(self, path: str, inode: int) -> None:
+        """Rename a damaged block, so that it counts as missing and a client's next upload heals it."""
+        with contextlib.suppress(OSError):
+            if os.stat(path).st_ino == inode:  # not what somebody has just put in its place
+                os.rename(path, path + CORRUPT_SUFFIX)
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,68 @@
+"""Charging projects for bytes, and the quota of a container (object-storage contract 17)."""
+
+from __future__ import annotations
+
+from astakos import public as astakos
+from pithos.models import Node, Statistics
+from synnefo.credentials import Credentials
+from synnefo.errors import OverLimit, RequestTooLarge
+
+CLIENT_KEY = "pithos"
+RESOURCE = "pithos.diskspace"
+
+
+class ProjectOverLimit(OverLimit):
+    """A project's or member's disk space is exhausted; clients know this answer as ``fault``."""
+
+    name = "fault"
+
+
+def charge(credentials: Credentials, *, holder: str, project: str, quantity: int, name: str) -> None:
+    """Charge (or with a negative quantity free) bytes of a project in the caller's transaction.
+
+    ``holder`` is the account's owner, ``name`` the path, for the commission. Raises ProjectOverLimit and
+    NotFound for an unknown project. Nothing is issued for no bytes.
+    """
+    if quantity:
+        commit(credentials, astakos.charge(holder, project, {RESOURCE: quantity}), name=name)
+
+
+def reassign(
+    credentials: Credentials, *, holder: str, source: str, target: str, size: int, name: str
+) -> None:
+    """Move the charge of ``size`` bytes from one project to another, all or nothing.
+
+    It is issued even for no bytes, because that is what refuses an unknown project (object-storage
+    contract 17.3).
+    """
+    provisions = [
+        *astakos.charge(holder, source, {RESOURCE: -size}),
+        *astakos.charge(holder, target, {RESOURCE: size}),
+    ]
+    commit(credentials, provisions, name=name)
+
+
+def commit(credentials: Credentials, provisions: list[astakos.Provision], *, name: str) -> None:
+    """Issue and accept one commission in the caller's transaction."""
+    try:
+        astakos.issue_commission(
+            clientkey=CLIENT_KEY,
+            name=name[:255],
+            provisions=provisions,
+            force=credentials.force_quota,
+            auto_accept=True,
+        )
+    except OverLimit as error:
+        raise ProjectOverLimit("Resource limit exceeded for your account.", details=error.message) from error
+
+
+def check_container(container: Node, *, grew: int) -> None:
+    """Raise RequestTooLarge if a container that just grew by ``grew`` bytes is over its own quota."""
+    quota = container.policy.quota
+    if quota <= 0 or grew <= 0:
+        return
+    used = Statistics.objects.values_list("current_bytes", flat=True).get(pk=container.pk)
+    if used > quota:
+        raise RequestTooLarge(
+            f"The container's quota is {quota} bytes; it would hold {used}. Raise the container's quota policy."
+        )

@@ -1,0 +1,213 @@
+"""Writing whole objects: from a body, or from a list of blocks (object-storage contract 8.1, 8.2).
+
+The body is read and stored before the transaction begins. The transaction locks the container, looks again at
+what the request depends on, and then makes the version, its charge and the sums together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from pithos.blocks import BlockStore
+from pithos.blocks.opened import block_store
+from pithos.conditions import Conditions
+from pithos.hashing import block_count, object_digest
+from pithos.logic import metadata, permissions, possession, public_links, quota, statistics, versions
+from pithos.logic.metadata import USER_DOMAIN, Domains
+from pithos.logic.nodes import (
+    Address,
+    ensure_account,
+    find_current,
+    get_container,
+    latest_in,
+    lock_container,
+)
+from pithos.logic.objects import digests_of, etag_of
+from pithos.logic.permissions import Sharing
+from pithos.logic.sharing import set_sharing
+from pithos.logic.versions import State
+from pithos.models import Availability, Cluster, Node, Version
+from pithos.streams import Content, md5_of, store_body, store_faults
+from synnefo.credentials import Credentials
+from synnefo.db.locks import atomic, retry_on_deadlock
+from synnefo.errors import BadRequest, Conflict, Forbidden, Unprocessable
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a writing request says about the object besides its data.
+
+    ``content_type`` None keeps or guesses it; ``sharing`` and ``public`` None leave them as they are.
+    """
+
+    content_type: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    sharing: Sharing | None = None
+    public: bool | None = None
+    conditions: Conditions = Conditions(None, None)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write made: version number, entity tag, object id, size in bytes, and bytes it costs."""
+
+    version: int
+    etag: str
+    uuid: str
+    size: int
+    charge: int
+
+
+class MissingBlocks(Conflict):
+    """A hashmap names blocks that have to be sent first: their hashes in hexadecimal, in order of use."""
+
+    def __init__(self, hashes: list[str]) -> None:
+        super().__init__(f"{len(hashes)} blocks have to be sent first.")
+        self.hashes = hashes
+
+
+def put_data(
+    credentials: Credentials,
+    *,
+    address: Address,
+    body: Iterable[bytes | bytearray | memoryview],
+    wish: Wish,
+    md5: str = "",
+) -> Written:
+    """Make the object's next version from ``body``, read in blocks.
+
+    ``md5``: what the data must have, or Unprocessable is raised. Also raises Forbidden, NotFound,
+    PreconditionFailed, OverLimit, RequestTooLarge, InsufficientStorage.
+    """
+    _precheck(credentials, address, wish)
+    content = store_body(block_store(), body)
+    if md5 and md5.lower() != content.md5:
+        raise Unprocessable("The data's MD5 is not the one of the ETag header.")
+    return _commit(credentials, address, content, wish)
+
+
+def put_hashmap(
+    credentials: Credentials, *, address: Address, size: int, digests: Sequence[bytes], wish: Wish
+) -> Written:
+    """Make the object's next version of ``size`` bytes from blocks that are already stored.
+
+    Raises MissingBlocks with what has to be sent first, and what ``put_data`` raises.
+    """
+    store = block_store()
+    if size == 0 and list(digests) in ([], [store.empty]):
+        digests = []
+    if len(digests) != block_count(size, store.block_size):
+        raise BadRequest(f"{size} bytes are not {len(digests)} blocks of {store.block_size} bytes.")
+    current = _precheck(credentials, address, wish)
+    uploader = ensure_account(credentials.user_id or address.account)
+    missing = possession.missing(store, uploader, digests)
+    if missing and current is not None and current.available == Availability.READY:
+        missing = possession.missing(store, uploader, digests, readable=digests_of(current))
+    if missing:
+        raise MissingBlocks([digest.hex() for digest in missing])
+    content = _cut_last(store, tuple(digests), size)
+    md5 = md5_of(store, content.digests, size) if settings.PITHOS_UPDATE_MD5 else ""
+    return _commit(credentials, address, Content(content.digests, size, md5), wish)
+
+
+def _cut_last(store: BlockStore, digests: tuple[bytes, ...], size: int) -> Content:
+    """Return the content with a last block that has nothing beyond the object's end."""
+    tail = size % store.block_size
+    if digests and tail and digests[-1] != store.empty:
+        with store_faults():
+            data = store.get(digests[-1])
+            if len(data) > tail:
+                digests = (*digests[:-1], store.put(data[:tail]))
+    return Content(digests, size, "")
+
+
+def _precheck(credentials: Credentials, address: Address, wish: Wish) -> Version | None:
+    """Refuse what can be refused before any data is read; return the current version."""
+    permissions.require_write(credentials, address)
+    if wish.sharing is not None and not permissions.is_owner(credentials, address.account):
+        raise Forbidden("Only the account's owner may share an object.")
+    get_container(address.account, address.container)
+    metadata.check_count({USER_DOMAIN: metadata.replaced(wish.metadata)})
+    current = find_current(address)
+    wish.conditions.check_write(etag_of(current) if current else None)
+    return current
+
+
+@retry_on_deadlock
+def _commit(credentials: Credentials, address: Address, content: Content, wish: Wish) -> Written:
+    store = block_store()
+    with store_faults():
+        mapfile = store.put_map(content.digests)
+    with atomic():
+        container = lock_container(address.account, address.container)
+        permissions.require_write(credentials, address)
+        previous = latest_in(container, address.name)
+        current = previous if previous is not None and previous.cluster == Cluster.CURRENT else None
+        wish.conditions.check_write(etag_of(current) if current else None)
+        domains = _other_domains(current)
+        domains[USER_DOMAIN] = metadata.replaced(wish.metadata)
+        state = State(
+            hash=object_digest(content.digests, store.algorithm).hex(),
+            size=content.size,
+            type=wish.content_type or "application/octet-stream",
+            checksum=content.md5,
+            mapfile=mapfile,
+            uuid=current.uuid if current else "",
+            source=current.pk if current else None,
+        )
+        return finish_write(
+            credentials, container, address, previous, state, domains, wish, blocks=content.digests
+        )
+
+
+def finish_write(
+    credentials: Credentials,
+    container: Node,
+    address: Address,
+    previous: Version | None,
+    state: State,
+    domains: Domains,
+    wish: Wish,
+    *,
+    blocks: Iterable[bytes],
+    charged: bool = True,
+) -> Written:
+    """Make the version in the locked container with everything that goes with it.
+
+    ``blocks`` are digests the account may not have had before; ``charged`` is false where the caller charges
+    for several objects at once.
+    """
+    change = versions.add(
+        container, address.name, previous, state, domains, muser=credentials.user_id or address.account
+    )
+    node = change.version.node
+    if wish.sharing is not None:
+        set_sharing(node, wish.sharing)
+    public_links.set_public(node, wish.public)
+    account = container.parent
+    assert account is not None
+    possession.remember(account, blocks)
+    statistics.apply(container, change.delta, change.version.mtime)
+    quota.check_container(container, grew=change.delta.current_bytes)
+    if charged:
+        quota.charge(
+            credentials,
+            holder=address.account,
+            project=container.policy.project,
+            quantity=change.charge,
+            name=address.path,
+        )
+    version = change.version
+    return Written(version.pk, etag_of(version), version.uuid, version.size, change.charge)
+
+
+def _other_domains(current: Version | None) -> Domains:
+    """Return the metadata that an overwrite keeps: that of every domain but the user's."""
+    if current is None:
+        return {}
+    domains = metadata.of_version(current)
+    domains.pop(USER_DOMAIN, None)
+    return domains

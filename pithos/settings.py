@@ -1,0 +1,137 @@
+"""Settings of object storage (object-storage contract 21)."""
+
+from __future__ import annotations
+
+import string
+
+from synnefo.settings_registry import declare
+
+_CONF = "20-snf-pithos-app-settings"
+_BACKEND = "20-snf-pithos-backend"
+
+declare(
+    "PITHOS_BASE_URL",
+    "https://object-store.example.synnefo.org/pithos/",
+    type=str,
+    conf=_CONF,
+    help="Where clients reach object storage: scheme, host and base path of every URL it hands out.",
+)
+declare(
+    "PITHOS_BACKEND_STORAGE",
+    "nfs",
+    type=str,
+    choices=("nfs",),
+    conf=_BACKEND,
+    help="Kind of block store: nfs is a directory, local or shared by all hosts.",
+)
+declare(
+    "PITHOS_BACKEND_BLOCK_PATH",
+    "/tmp/pithos-data/",  # noqa: S108  (the documented default; installations set their own)
+    type=str,
+    conf=_BACKEND,
+    help="Directory of the block store; the same storage on every host.",
+)
+declare(
+    "PITHOS_BACKEND_BLOCK_UMASK",
+    0o022,
+    type=int,
+    conf=_BACKEND,
+    help="Permission bits that files and directories of the block store do not get.",
+)
+declare(
+    "PITHOS_BACKEND_BLOCK_FSYNC",
+    True,
+    type=bool,
+    conf=_BACKEND,
+    help="Wait until a block is on disk before the upload is answered. Off loses data at a power failure.",
+)
+declare(
+    "PITHOS_BACKEND_BLOCK_VERIFY",
+    "cached",
+    type=str,
+    choices=("always", "cached", "never"),
+    conf=_BACKEND,
+    help="Check blocks against their hash when read: each time, once an hour and change of the file, or never.",
+)
+declare(
+    "PITHOS_BACKEND_BLOCK_SIZE",
+    4194304,
+    type=int,
+    conf=_BACKEND,
+    help="Bytes of a block. Never change it once there is data.",
+)
+declare(
+    "PITHOS_BACKEND_HASH_ALGORITHM",
+    "sha256",
+    type=str,
+    choices=("sha256", "sha384", "sha512"),
+    conf=_BACKEND,
+    help="Hash of blocks and objects. Never change it once there is data.",
+)
+declare(
+    "PITHOS_DEDUP_SCOPE",
+    "account",
+    type=str,
+    choices=("account", "global"),
+    conf=_BACKEND,
+    help="Which stored blocks an upload may name by hash alone: those its account has had, or any.",
+)
+declare(
+    "PITHOS_BACKEND_CONTAINER_QUOTA",
+    0,
+    type=int,
+    conf=_BACKEND,
+    help="Quota of a new container in bytes; 0 is unlimited.",
+)
+declare(
+    "PITHOS_BACKEND_VERSIONING",
+    "auto",
+    type=str,
+    choices=("auto", "none"),
+    conf=_BACKEND,
+    help="Whether a new container keeps superseded versions of its objects.",
+)
+declare(
+    "PITHOS_BACKEND_FREE_VERSIONING",
+    True,
+    type=bool,
+    conf=_BACKEND,
+    help="Superseded versions are not charged.",
+)
+declare(
+    "PITHOS_UPDATE_MD5",
+    False,
+    type=bool,
+    conf=_CONF,
+    help="ETags are MD5 as in OpenStack instead of the object hash; hashmap uploads then read all blocks.",
+)
+declare(
+    "PITHOS_PUBLIC_URL_SECURITY",
+    16,
+    type=int,
+    conf=_CONF,
+    help="Random bytes in the id of a public link; at least 16.",
+)
+declare(
+    "PITHOS_PUBLIC_URL_ALPHABET",
+    string.digits + string.ascii_lowercase + string.ascii_uppercase,
+    type=str,
+    conf=_CONF,
+    help="Characters of the ids of public links.",
+)
+declare(
+    "PITHOS_API_LIST_LIMIT",
+    10000,
+    type=int,
+    conf=_CONF,
+    help="Most entries of one listing.",
+)
+declare(
+    "PITHOS_RESOURCE_MAX_METADATA",
+    32,
+    type=int,
+    conf=_CONF,
+    help="Most metadata items of one account, container or object in a domain.",
+)
+declare("PITHOS_ACC_MAX_GROUPS", 32, type=int, conf=_CONF, help="Most sharing groups of one account.")
+declare("PITHOS_ACC_MAX_GROUP_MEMBERS", 32, type=int, conf=_CONF, help="Most members of one sharing group.")
