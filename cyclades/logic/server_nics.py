@@ -41,12 +41,7 @@ def parse(nics: Sequence[InstanceNic], ports: Iterable[Port] = ()) -> list[Parse
     *ports* with their networks and subnets loaded save looking those up.
     """
     networks = {port.network_id: port.network for port in ports}
-<<<<<<< HEAD
-    named = (names.network_id_of(nic.network) for nic in nics)
-    ids = {number for number in named if number is not None} - networks.keys()
-=======
     ids = {names.network_id_of(nic.network) or 0 for nic in nics} - networks.keys()
->>>>>>> netimage
     if ids:
         unseen = Network.objects.filter(pk__in=ids).prefetch_related("subnets")
         networks |= {network.pk: network for network in unseen}

@@ -37,28 +37,35 @@ ADMIN_EMAIL = "admin@demo.synnefo.org"
 
 def content(root: Path, rapi_port: str, base_url: str) -> dict[str, str]:
     """Fill the database as far as it is not filled yet and return the users' credentials."""
-    _register_services(base_url)
+    register_services(base_url)
     file = root / "users.json"
     if not file.exists():
-        for resource, limit in _LIMITS.items():
-            _manage("resource-modify", resource, "--system-default", limit)
-        write_private(file, json.dumps(_create_users()))
+        set_limits()
+        write_private(file, json.dumps(create_users()))
     _add_cluster(root, rapi_port)
     if not _rows("flavor-list"):
         for size in _FLAVORS:
-            _manage("flavor-create", *size, "file")
+            manage("flavor-create", *size, "file")
     if not _rows("network-list", "--public"):
-        _manage(
+        manage(
             "network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM",
-            "--subnet", "203.0.113.0/24", "--gateway", "203.0.113.1", "--dhcp", "True", "--floating-ip-pool", "True",
+            "--subnet", "203.0.113.0/24", "--gateway", "203.0.113.1", "--dhcp", "True",
+            "--floating-ip-pool", "True",
         )  # fmt: skip
     if not _rows("pool-list", "--type", "mac-prefix"):
-        _manage("pool-create", "--type", "mac-prefix", "--base", "aa:00:0", "--size", "65536")
+        manage("pool-create", "--type", "mac-prefix", "--base", "aa:00:0", "--size", "65536")
     users: dict[str, str] = json.loads(file.read_text())
     return users
 
 
-def _register_services(base_url: str) -> None:
+def set_limits() -> None:
+    """Give every new user a small quota."""
+    for resource, limit in _LIMITS.items():
+        manage("resource-modify", resource, "--system-default", limit)
+
+
+def register_services(base_url: str) -> None:
+    """Register the services of this host below *base_url*, or refresh what is known of them."""
     from astakos import public as astakos
     from cyclades import public as cyclades
     from pithos import public as pithos
@@ -70,7 +77,8 @@ def _register_services(base_url: str) -> None:
         )
 
 
-def _create_users() -> dict[str, str]:
+def create_users() -> dict[str, str]:
+    """Create a user and an administrator; return what they sign in with."""
     from astakos.public import create_user
 
     password, admin_password = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
@@ -93,21 +101,21 @@ def _add_cluster(root: Path, rapi_port: str) -> None:
     password = (root / "ganeti" / "rapi-password").read_text().strip()
     backends = _rows("backend-list")
     if not backends:
-        _manage(
+        manage(
             "backend-add", "--clustername", CLUSTER_NAME, "--port", rapi_port, "--user", RAPI_USER,
             "--pass", password, "--hypervisor", "fake",
         )  # fmt: skip
-        _manage("backend-modify", str(_rows("backend-list")[0]["id"]), "--drained", "False")
+        manage("backend-modify", str(_rows("backend-list")[0]["id"]), "--drained", "False")
     elif str(backends[0]["port"]) != rapi_port:
-        _manage("backend-modify", str(backends[0]["id"]), "--port", rapi_port)
+        manage("backend-modify", str(backends[0]["id"]), "--port", rapi_port)
 
 
 def _rows(command: str, *arguments: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(_manage(command, *arguments, "--output-format", "json"))
+    rows: list[dict[str, Any]] = json.loads(manage(command, *arguments, "--output-format", "json"))
     return rows
 
 
-def _manage(command: str, *arguments: str) -> str:
+def manage(command: str, *arguments: str) -> str:
     """Run a management command and return what it printed on standard output."""
     output = io.StringIO()
     call_command(command, *arguments, stdout=output, stderr=io.StringIO())
