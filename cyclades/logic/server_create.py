@@ -245,7 +245,7 @@ def _parameters(root: Volume, plan: _Plan) -> dict[str, str]:
     params: dict[str, str] = {
         "img_id": "null" if clones else f"pithosmap://{image.mapfile}/{image.size}",
         "img_passwd": plan.password,
-        "img_format": image.disk_format,
+        "img_format": image.disk_format or "",
         "img_personality": json.dumps(plan.files),
         "img_properties": json.dumps({k.upper(): v for k, v in image.properties.items()}),
     }

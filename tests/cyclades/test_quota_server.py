@@ -84,7 +84,7 @@ def test_resize_seen_while_online(make_server, bigger_flavor):
     deltas = quota.server_deltas(make_server(), Task.RESIZE, flavor=bigger_flavor)
     assert list(deltas.values()) == [
         {
-            "cyclades.total_cpu": 2, "cyclades.total_ram": 3 * GIB, "cyclades.cpu": 2, "cyclades.ram": 3 * GIB,
+            "cyclades.total_cpu": 2, "cyclades.total_ram": 3 * GIB, "cyclades.cpu": 2, "cyclades.ram": 3 * GIB,  # noqa: E501
         }
     ]  # fmt: skip
 
