@@ -19,7 +19,11 @@ setup(
     license="GPL-3.0-or-later",
     python_requires=">=3.11",
     packages=find_packages(include=["synnefo*", "astakos*", "pithos*", "cyclades*", "branding*", "gtools*"]),
-    include_package_data=True,
+    package_data={
+        "gtools.osprovider": ["snf-image/*"],
+        "astakos": ["templates/**/*"],
+        "branding": ["static/**/*"],
+    },
     install_requires=[
         "Django>=5.2,<5.3",
         "cryptography",
@@ -32,6 +36,7 @@ setup(
         "python-memcached>=1.62",
         "tqdm",
         "watchdog",
+        "whitenoise",
     ],
     extras_require={
         # Sign-in with other providers.
@@ -51,6 +56,7 @@ setup(
             "pytest",
             "pytest-django",
             "pytest-timeout",
+            "pytest-xdist",
             "ruff",
             "types-psycopg2",
         ],
@@ -61,6 +67,7 @@ setup(
             "snf-dispatcher=cyclades.dispatcher.main:main",
             "snf-ganeti-eventd=gtools.eventd:main",
             "snf-progress-monitor=gtools.progress_monitor:main",
+            "snf-image-os=gtools.osprovider.__main__:main",
         ]
     },
 )

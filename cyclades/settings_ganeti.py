@@ -41,7 +41,6 @@ declare(
 declare(
     "GANETI_MAX_NICS_PER_INSTANCE", 8, type=int, conf=_BACKEND, help="Network interfaces a server may have."
 )
-declare("GANETI_MAX_DISKS_PER_INSTANCE", 8, type=int, conf=_BACKEND, help="Disks a server may have.")
 declare(
     "GANETI_DISK_PROVIDER_KWARGS",
     {},

@@ -61,4 +61,7 @@ def landing(request: HttpRequest) -> HttpResponse:
     """Answer the landing page, or lead where the administrator wants / to lead."""
     if settings.WEBPROJECT_ROOT_REDIRECT:
         return HttpResponseRedirect(settings.WEBPROJECT_ROOT_REDIRECT)
-    return render(request, "landing.html")
+    services = {
+        name: getattr(settings, f"{name.upper()}_BASE_URL").rstrip("/") for name in settings.SYNNEFO_SERVICES
+    }
+    return render(request, "landing.html", {"services": services})

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -61,3 +62,31 @@ class PageHeadersMiddleware:
             for header, value in _PAGE_HEADERS.items():
                 response.setdefault(header, value)
         return response
+
+
+class TrustedProxyMiddleware:
+    """Believe forwarded addresses and schemes only when a configured front server says them.
+
+    From anybody else those headers are removed, so that nothing behind can be deceived by them.
+    """
+
+    _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL")
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer *request* with the client's own address and scheme."""
+        trusted = settings.TRUSTED_PROXIES
+        meta = request.META
+        if meta.get("REMOTE_ADDR") in trusted:
+            hops = [hop.strip() for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+            client = next((hop for hop in reversed(hops) if hop not in trusted), None)
+            if client:
+                meta["REMOTE_ADDR"] = client[:64]
+            scheme = meta.get("HTTP_X_FORWARDED_PROTO") or meta.get("HTTP_X_FORWARDED_PROTOCOL")
+            if scheme in ("http", "https"):
+                meta["wsgi.url_scheme"] = scheme
+        for header in self._FORWARDED:
+            meta.pop(header, None)
+        return self.get_response(request)

@@ -9,10 +9,14 @@ from django.conf import settings
 from pithos.blocks import BlockStore
 from pithos.blocks.directory import DirectoryStore
 
+#: Values of PITHOS_BACKEND_STORAGE.
+_STORES = {"nfs": DirectoryStore}
+
 
 def block_store() -> BlockStore:
     """Return the configured store."""
     return _open(
+        settings.PITHOS_BACKEND_STORAGE,
         settings.PITHOS_BACKEND_BLOCK_PATH,
         block_size=settings.PITHOS_BACKEND_BLOCK_SIZE,
         algorithm=settings.PITHOS_BACKEND_HASH_ALGORITHM,
@@ -23,7 +27,9 @@ def block_store() -> BlockStore:
 
 
 @lru_cache(maxsize=8)
-def _open(root: str, *, block_size: int, algorithm: str, umask: int, fsync: bool, verify: str) -> BlockStore:
-    return DirectoryStore(
+def _open(
+    kind: str, root: str, *, block_size: int, algorithm: str, umask: int, fsync: bool, verify: str
+) -> BlockStore:
+    return _STORES[kind](
         root, block_size=block_size, algorithm=algorithm, umask=umask, fsync=fsync, verify=verify
     )

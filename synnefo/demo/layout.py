@@ -75,7 +75,7 @@ class Layout:
         for folder in (self.root, self.settings_dir, self.ganeti, self.queue_dir, self.ssconf_dir, self.logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.rapi_password_file.exists():
-            write_private(self.rapi_password_file, secrets.token_urlsafe(18))
+            write_private(self.rapi_password_file, secrets.token_hex(16))
         keys = self._keys()
         write_private(self.settings_dir / "10-demo.conf", self._configuration(keys))
 

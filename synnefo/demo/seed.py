@@ -81,7 +81,7 @@ def create_users() -> dict[str, str]:
     """Create a user and an administrator; return what they sign in with."""
     from astakos.public import create_user
 
-    password, admin_password = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    password, admin_password = secrets.token_hex(8), secrets.token_hex(8)
     user = create_user(email=USER_EMAIL, password=password, first_name="Demo", last_name="User")
     admin = create_user(
         email=ADMIN_EMAIL, password=admin_password, first_name="Demo", last_name="Administrator", admin=True
@@ -103,7 +103,7 @@ def _add_cluster(root: Path, rapi_port: str) -> None:
     if not backends:
         manage(
             "backend-add", "--clustername", CLUSTER_NAME, "--port", rapi_port, "--user", RAPI_USER,
-            "--pass", password, "--hypervisor", "fake",
+            f"--pass={password}", "--hypervisor", "fake",
         )  # fmt: skip
         manage("backend-modify", str(_rows("backend-list")[0]["id"]), "--drained", "False")
     elif str(backends[0]["port"]) != rapi_port:

@@ -9,7 +9,8 @@ import argparse
 import pprint
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
@@ -21,6 +22,7 @@ from synnefo.settings_registry import Setting
 _HEADER = "<!-- Written by `make docs`; change the code it describes instead. -->\n\n"
 #: Apps whose commands are ours.
 OUR_APPS = ("synnefo", "branding", "astakos", "pithos", "cyclades")
+SERVICES = ("astakos", "pithos", "cyclades")
 
 
 def documents() -> dict[str, str]:
@@ -149,29 +151,25 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def api_page() -> str:
     """Return every URL pattern of the project."""
-    lines = [
-        "# API routes",
-        "",
-        "Paths are regular expressions below the host.",
-        "",
-        "| Path | Verbs |",
-        "|---|---|",
-    ]
-    for pattern, verbs in sorted(set(routes())):
-        lines.append(f"| `{pattern}` | {verbs} |".replace("(?:/|$)", "/"))
+    lines = ["# API routes", "", "Paths are regular expressions below each service's base URL."]
+    for service in SERVICES:
+        lines += ["", f"## {service}", "", "| Path | Verbs |", "|---|---|"]
+        for pattern, verbs in sorted(set(_walk(import_module(f"{service}.urls").urlpatterns, ""))):
+            cell = pattern.replace("(?:/|$)", "/").replace("|", "\\|")
+            lines.append(f"| `{cell}` | {verbs} |")
     return "\n".join(lines) + "\n"
 
 
 def routes() -> Iterator[tuple[str, str]]:
     """Yield (regular expression, verbs) of every route but the catch-alls."""
-    yield from _walk(get_resolver(), "")
+    yield from _walk(get_resolver().url_patterns, "")
 
 
-def _walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, str]]:
-    for pattern in resolver.url_patterns:
+def _walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator[tuple[str, str]]:
+    for pattern in patterns:
         part = str(pattern.pattern).lstrip("^")
         if isinstance(pattern, URLResolver):
-            yield from _walk(pattern, prefix + part)
+            yield from _walk(pattern.url_patterns, prefix + part)
         elif isinstance(pattern, URLPattern):
             verbs = getattr(pattern.callback, "verbs", None)
             if verbs != ():

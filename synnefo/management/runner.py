@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from synnefo import request_id
+from synnefo.logs import mask
 
 #: Options whose value never reaches the command log.
 _SECRET_OPTIONS = ("--password", "--pass", "--secret", "--auth-token", "--token")
@@ -33,8 +34,9 @@ def run(argv: list[str]) -> int:
     if argv[1] not in command_names():
         print(f"Unknown command: '{argv[1]}'\nType 'snf-manage help' for usage.", file=sys.stderr)
         return 1
-    command: BaseCommand = ManagementUtility(argv).fetch_command(argv[1])
     with request_id.bound(request_id.new()), _command_log(argv):
+        # Made in here, because a command keeps the streams it finds when it is made.
+        command: BaseCommand = ManagementUtility(argv).fetch_command(argv[1])
         try:
             command.run_from_argv(argv)
         except SystemExit as stop:
@@ -68,7 +70,7 @@ class _Tee:
 
     def write(self, text: str) -> int:
         if text.strip():
-            self._log.write(f"{datetime.now(UTC).isoformat()} {text.rstrip()}\n")
+            self._log.write(f"{datetime.now(UTC).isoformat()} {mask(text.rstrip())}\n")
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:

@@ -39,8 +39,10 @@ _namespace["INSTALLED_APPS"] = [
     *_ALL_SERVICES,
 ]
 _namespace["MIDDLEWARE"] = [
+    "synnefo.middleware.TrustedProxyMiddleware",
     "synnefo.middleware.RequestIdMiddleware",
     "synnefo.middleware.PageHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -86,7 +88,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 APPEND_SLASH = False
 STATIC_URL = "/static/"
-STATICFILES_DIRS: list[str] = []
+# Style sheets and scripts are served from the installed packages; no collecting step to run.
+WHITENOISE_USE_FINDERS = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -97,6 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "branding.context.branding",
             ]
         },
     }
