@@ -104,11 +104,9 @@ def detach_from_ports(ports: Sequence[Port], reason: str | None = None) -> None:
     ips = list(IPAddress.objects.filter(nic__in=[port.pk for port in ports], deleted=False))
     by_port = {port.pk: port for port in ports}
     record_history(
-
-            (by_port[ip.nic_id], ip.address, DISASSOCIATE, f"remove ip from port {ip.nic_id}{note}")
-            for ip in ips
-            if ip.nic_id is not None
-
+        (by_port[ip.nic_id], ip.address, DISASSOCIATE, f"remove ip from port {ip.nic_id}{note}")
+        for ip in ips
+        if ip.nic_id is not None
     )
     floating = [ip.pk for ip in ips if ip.floating_ip]
     if floating:

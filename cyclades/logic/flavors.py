@@ -96,7 +96,7 @@ def for_creation(credentials: Credentials, *, flavor_id: int, project: str) -> F
     """
     flavor = _usable(credentials, flavor_id, project)
     if not flavor.allow_create and not credentials.is_admin and not _may_override(credentials, flavor):
-        raise Forbidden("It is not allowed to create a server from flavor with id '%d'." % flavor.pk)
+        raise Forbidden(f"New servers may not have flavor {flavor.name}")
     return flavor
 
 

@@ -134,8 +134,10 @@ def delete(credentials: Credentials, *, network_id: int) -> None:
             raise BadRequest("Network has been deleted.")
         if network.public and not credentials.is_admin:
             raise Forbidden("Cannot delete the public network.")
+        _require_unused(network)
         refund = network_deletion.begin_refund(network)
         network = lock_one(Network.objects.filter(pk=network_id))
+        # Ports are made under the network's lock, so only now is the answer final.
         _require_unused(network)
         network.action = DESTROY
         network.drained = network.drained or network.public

@@ -72,5 +72,3 @@ def _own_server(credentials: Credentials, server_id: int) -> None:
 
 def _entry(server_id: int) -> str:
     return f"vmpassword_{server_id}"
-
-

@@ -27,7 +27,7 @@ def check(items: list[Any]) -> list[dict[str, Any]]:
 def _check_item(item: Any) -> dict[str, Any]:
     if not isinstance(item, dict) or not set(item) <= _KEYS:
         raise BadRequest(f"Each item of 'personality' must be an object of {', '.join(sorted(_KEYS))}")
-    checked = {
+    checked: dict[str, Any] = {
         "path": _text(item, "path", _MAX_PATH),
         "contents": _contents(item.get("contents")),
     }

@@ -138,6 +138,10 @@ class BitPool:
         """Return how many values are withheld."""
         return self.size - self._reserved.bit_count()
 
+    def used_indexes(self) -> set[int]:
+        """Return the indexes that are handed out."""
+        return {index for index, mark in enumerate(self.available_text()) if mark == "X"}
+
     def reserved_indexes(self) -> list[int]:
         """Return the withheld indexes in order."""
         return [index for index, mark in enumerate(self.reserved_text()) if mark == "X"]

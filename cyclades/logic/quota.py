@@ -164,7 +164,9 @@ def issue(server: Server, deltas: Deltas, *, name: str, force: bool = False) -> 
     return issue_for(server.userid, deltas, name=name, force=force)
 
 
-def issue_for(user_id: str, deltas: Deltas, *, name: str, force: bool = False, accept_now: bool = False) -> int | None:
+def issue_for(
+    user_id: str, deltas: Deltas, *, name: str, force: bool = False, accept_now: bool = False
+) -> int | None:
     """Issue a commission for *deltas* of *user_id*; empty deltas need none. Raises like ``issue``."""
     if not deltas:
         return None

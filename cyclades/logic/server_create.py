@@ -134,7 +134,7 @@ def check_image(image: images.Image, flavor: Flavor) -> None:
         )
     if image.size > flavor.disk * _GIB:
         raise BadRequest(
-            f"Image {image.id} needs {-(-image.size // _GIB)} GiB, the disk of {flavor.name} has {flavor.disk}"
+            f"Image {image.id} needs {-(-image.size // _GIB)} GiB, flavor {flavor.name} has {flavor.disk}"
         )
 
 
@@ -173,9 +173,7 @@ def _insert(credentials: Credentials, plan: _Plan, backend: Backend, key: str) -
             force=credentials.force_quota,
         )
         root.save()
-        ports = server_ports.create_server_ports(
-            credentials, server=server, requested=plan.request.networks
-        )
+        ports = server_ports.create_server_ports(credentials, server=server, requested=plan.request.networks)
         # Runs before the submission that the intent registers: the node needs the parameters first.
         transaction.on_commit(lambda: _publish_secrets(server, root, plan, key))
         payload = requests.create_payload(server, plan.flavor, ports, [root], plan.image)
@@ -244,10 +242,10 @@ def _parameters(root: Volume, plan: _Plan) -> dict[str, str]:
     image = plan.image
     # Storage that clones the image by itself leaves nothing to copy.
     clones = root.volume_type.provider in settings.GANETI_CLONE_PROVIDERS
-    params = {
+    params: dict[str, str] = {
         "img_id": "null" if clones else f"pithosmap://{image.mapfile}/{image.size}",
         "img_passwd": plan.password,
-        "img_format": image.disk_format,
+        "img_format": image.disk_format or "",
         "img_personality": json.dumps(plan.files),
         "img_properties": json.dumps({k.upper(): v for k, v in image.properties.items()}),
     }

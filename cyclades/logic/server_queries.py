@@ -1,4 +1,4 @@
-"""Lists of servers and everything a detail view shows, in a fixed number of queries (compute contract 3, 4)."""
+"""Lists of servers and what a detail view shows, in a fixed number of queries (compute contract 3, 4)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Value
 
 from cyclades.logic.server_tags import USER_PREFIX
-from cyclades.logic.visibility import owned_or_shared, visible_servers
+from cyclades.logic.visibility import visible_servers
 from cyclades.models import (
-    Network,
     Port,
     PortState,
     Server,
@@ -24,7 +23,7 @@ from cyclades.models import (
     Volume,
 )
 from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, NotFound, NotModified
+from synnefo.errors import BadRequest, NotModified
 
 MAX_PAGE = 1000
 
@@ -234,16 +233,6 @@ def _latest_diagnostics(ids: Sequence[int]) -> dict[int, ServerDiagnostic]:
     newest = ServerDiagnostic.objects.filter(server=OuterRef("pk")).order_by("-created", "-pk")
     chosen = Server.objects.filter(pk__in=ids).order_by().values(newest=Subquery(newest.values("pk")[:1]))
     return {row.server_id: row for row in ServerDiagnostic.objects.filter(pk__in=chosen).order_by()}
-
-
-def visible_network_id(credentials: Credentials, *, text: str) -> int:
-    """Return the id of a network the user may see; raises ``BadRequest`` or ``NotFound``."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest("Invalid network id")
-    condition = owned_or_shared(credentials) | Q(public=True)
-    if not Network.objects.filter(condition, pk=int(text)).exists():
-        raise NotFound(f"Network {text} not found.")
-    return int(text)
 
 
 def diagnostics_of(server: Server) -> list[ServerDiagnostic]:

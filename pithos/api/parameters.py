@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -42,7 +43,7 @@ def limit(request: HttpRequest) -> int:
 
 
 def until_for_reading(request: HttpRequest) -> datetime | None:
-    """Return the moment in the past that a reading request asks about; anything else than a time is absent."""
+    """Return the moment in the past that a reading request asks about; what is no time counts as absent."""
     value = text(request, "until")
     return _moment(value) if _DECIMAL.fullmatch(value) else None
 
@@ -67,8 +68,10 @@ def _moment(value: str) -> datetime:
 
 def check_path(request: HttpRequest) -> None:
     """Raise BadRequest if the request's path is not UTF-8; Django would have escaped it silently."""
+    # Django replaces PATH_INFO by its repaired form; the server keeps the request line.
+    raw = str(request.META.get("RAW_URI", "")).partition("?")[0]
     try:
-        str(request.META.get("PATH_INFO", "")).encode("latin-1").decode("utf-8")
+        unquote_to_bytes(raw).decode("utf-8")
     except UnicodeError:
         raise BadRequest("The path is not UTF-8.") from None
 

@@ -202,7 +202,7 @@ def image(monkeypatch: pytest.MonkeyPatch) -> images.Image:
 def submitted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Intents that would have been submitted to Ganeti."""
     sent: list[int] = []
-    monkeypatch.setattr(jobs, "submit", sent.append, raising=False)
+    monkeypatch.setattr(jobs, "_submit_after_commit", sent.append)
     return sent
 
 
@@ -230,5 +230,3 @@ def make_server(person: Person, backend: Backend, flavor: Flavor) -> Callable[..
 def create_body(flavor: Flavor, image: images.Image) -> dict[str, object]:
     """The smallest body that creates a server."""
     return {"name": "web1", "imageRef": image.id, "flavorRef": flavor.pk, "networks": []}
-
-

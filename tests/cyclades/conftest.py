@@ -23,17 +23,17 @@ from tests.cyclades.ganeti_fixtures import (  # noqa: F401
     cluster,
     public_network,
 )
-from tests.cyclades.network_fixtures import (  # noqa: F401
-    api,
-    internet,
-    mac_pool,
-    make_public_network,
-    private_network,
-)
 from tests.cyclades.image_fixtures import (  # noqa: F401
     make_image_user,
     object_store,
     owner,
     reader,
     registered_image,
+)
+from tests.cyclades.network_fixtures import (  # noqa: F401
+    api,
+    internet,
+    mac_pool,
+    make_public_network,
+    private_network,
 )

@@ -261,7 +261,7 @@ def test_delete_waits_for_the_backends_and_may_be_repeated(
     from cyclades.logic import network_projection, networks
 
     removed: list[list[int]] = []
-    monkeypatch.setattr(network_projection, "remove_after_commit", lambda network, backends: removed.append(backends))
+    monkeypatch.setattr(network_projection, "remove_after_commit", lambda _, ids: removed.append(ids))
     row = BackendNetwork.objects.create(
         network=private_network, backend=backend, operstate=NetworkState.ACTIVE
     )

@@ -90,11 +90,14 @@ def test_rabbitmq_is_killed(fast_cloud: Cloud, fast_user: CloudUser, image: str,
     remove_all(fast_user, before)
 
 
-@pytest.mark.parametrize("moment", [0.01, 0.05, 0.15, 0.4])
+@pytest.mark.parametrize("moment", [0.1, 0.2, 0.4, 0.8])
 def test_the_web_server_is_killed(fast_cloud: Cloud, fast_user: CloudUser, image: str, moment: float) -> None:
     flavor = dict(fast_user.smallest_flavor())
     before = fast_user.usage()
     answers: list[int] = []
+    # A server that was started a moment ago is slow at its first request.
+    for _ in range(4):
+        _lists(fast_user)
 
     def order() -> None:
         body = {"server": {"name": "w", "imageRef": image, "flavorRef": flavor["id"]}}

@@ -17,6 +17,8 @@ from tests.lab.instance import wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PROPERTIES = {"OS": "lab", "OSFAMILY": "linux", "ROOT_PARTITION": "1", "USERS": "root"}
+#: A guest in software emulation needs 5 s on an idle machine, far more on a busy one.
+BOOT_SECONDS = 240
 _RESOURCES = ("cyclades.vm", "cyclades.cpu", "cyclades.ram", "cyclades.disk")
 
 
@@ -69,7 +71,7 @@ def test_a_guest_is_built_used_and_removed(real_cloud: Cloud, user: CloudUser, i
     server = user.wait_server(server_id, "ACTIVE")
     address = address_of(server)
 
-    wait_until(lambda: cluster.guest_answers(address), timeout=120, what="ping of the guest")
+    wait_until(lambda: cluster.guest_answers(address), timeout=BOOT_SECONDS, what="ping of the guest")
 
     def shell(command: str) -> str:
         return cluster.guest_shell(address, command, password=password).strip()
@@ -93,7 +95,7 @@ def test_a_guest_is_built_used_and_removed(real_cloud: Cloud, user: CloudUser, i
     user.action(server_id, start={})
     user.wait_server(server_id, "ACTIVE")
     assert user.usage() == built
-    wait_until(lambda: cluster.guest_answers(address), timeout=120, what="ping after the start")
+    wait_until(lambda: cluster.guest_answers(address), timeout=BOOT_SECONDS, what="ping after the start")
 
     eventually(answers, timeout=60)
     user.action(server_id, reboot={"type": "HARD"})
@@ -102,7 +104,7 @@ def test_a_guest_is_built_used_and_removed(real_cloud: Cloud, user: CloudUser, i
     def rebooted() -> None:
         assert shell("ls /run/before-reboot 2>/dev/null; echo up") == "up"
 
-    eventually(rebooted, timeout=120)
+    eventually(rebooted, timeout=BOOT_SECONDS)
 
     user.delete_server(server_id)
 
@@ -124,7 +126,7 @@ def test_injected_files_and_keys_are_inside_the_guest(real_cloud: Cloud, user: C
     server = user.wait_server(ordered["id"], "ACTIVE", timeout=180)
     address = address_of(server)
     cluster, password = real_cloud.cluster, ordered["adminPass"]
-    wait_until(lambda: cluster.guest_answers(address), timeout=120, what="ping of the guest")
+    wait_until(lambda: cluster.guest_answers(address), timeout=BOOT_SECONDS, what="ping of the guest")
 
     def injected() -> None:
         listing = cluster.guest_shell(

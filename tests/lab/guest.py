@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.lab.instance import LabError, Unavailable, cache_directory, file_lock
 _MIB = 1024 * 1024
 _SECTOR = 512
 _PARTITION_START = 1 * _MIB
+_KEEP_SECONDS = 7 * 86400
 IMAGE_SIZE = 60 * _MIB
 HOSTNAME = "lab-guest"
 #: The root password of an image into which nothing was injected.
@@ -34,7 +36,7 @@ _GRUB_CONFIGURATION = """\
 insmod part_msdos
 insmod ext2
 set root=(hd0,msdos1)
-linux /boot/vmlinuz root=/dev/vda1 console=tty0 console=ttyS0 quiet panic=5 net.ifnames=0 mitigations=off
+linux /boot/vmlinuz root=/dev/vda1 console=tty0 console=ttyS0 quiet nokaslr net.ifnames=0 mitigations=off
 initrd /boot/initrd
 boot
 """
@@ -198,10 +200,12 @@ def _root_tree(packages: Path, work: Path) -> Path:
     tree = work / "root"
     directories = (
         "bin sbin usr/bin usr/sbin lib lib64 etc/init.d etc/dropbear dev proc sys run tmp root home/user "
-        "boot mnt var/run var/log etc/network/if-pre-up.d etc/network/if-up.d"
+        "boot mnt var var/log etc/network/if-pre-up.d etc/network/if-up.d"
     )
     for name in directories.split():
         (tree / name).mkdir(parents=True, exist_ok=True)
+    # What ifup remembers must not outlive a boot.
+    (tree / "var/run").symlink_to("/run")
     busybox = Path(_tool("busybox"))
     _install(busybox, tree, "bin/busybox")
     for applet in _run(busybox, "--list-full").decode().split():
@@ -297,8 +301,16 @@ def guest_image() -> Path:
     target = cache_directory() / f"guest-{_content_hash(packages)}.raw"
     with file_lock(cache_directory() / "guest.lock"):
         if not target.exists():
+            _forget_old_images()
             _build(packages, target)
     return target
+
+
+def _forget_old_images() -> None:
+    """Remove images that nobody used for a week; another checkout may use a younger one right now."""
+    for image in cache_directory().glob("guest-*.raw"):
+        if time.time() - max(image.stat().st_atime, image.stat().st_mtime) > _KEEP_SECONDS:
+            image.unlink()
 
 
 def boot_command(image: Path, *arguments: str) -> Sequence[str]:

@@ -97,8 +97,8 @@ class Kamaki:
         return result.stdout
 
     def json(self, *arguments: str | Path) -> Any:
-        """Run one command with ``--output-format`` JSON (``-j``) and decode what it prints."""
-        return json.loads(self(*arguments, "-j"))
+        """Run one command and decode what it prints as JSON."""
+        return json.loads(self(*arguments, "--output-format", "json"))
 
     def run(self, arguments: Sequence[str | Path], *, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run one command and hand back everything about it."""

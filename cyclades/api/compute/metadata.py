@@ -46,9 +46,7 @@ def set_item(request: HttpRequest, server_id: str, key: str) -> HttpResponse:
     items = fields.require_object(read_object(request), "meta")
     if list(items) != [key]:
         raise BadRequest("'meta' must hold the one item that the path names")
-    result = server_metadata.set_metadata(
-        acting(request), server_id=parse_server_id(server_id), items=items
-    )
+    result = server_metadata.set_metadata(acting(request), server_id=parse_server_id(server_id), items=items)
     return json_response({"meta": {key: result[key]}}, status=201)
 
 

@@ -19,6 +19,7 @@ from cyclades.api.compute.server_rendering import (
 )
 from cyclades.logic import passwords, server_actions, server_create, server_queries
 from cyclades.logic import servers as server_logic
+from cyclades.logic.network_visibility import seen_network
 from cyclades.models import Server
 from synnefo.api import empty_response, fields, json_response, read_object
 from synnefo.errors import BadRequest
@@ -129,11 +130,11 @@ def list_addresses(request: HttpRequest, server_id: str) -> HttpResponse:
 
 def list_network_addresses(request: HttpRequest, server_id: str, network_id: str) -> HttpResponse:
     """Answer with a server's addresses on one network."""
-    network = server_queries.visible_network_id(acting(request), text=network_id)
+    network = seen_network(acting(request), fields.require_id(network_id, "network"))
     server = _server(request, server_id)
     nics = server_queries.nics_of([server.pk]).get(server.pk, [])
-    found = render_addresses(nics).get(str(network))
-    return json_response({"network": {} if found is None else {str(network): found}})
+    found = render_addresses(nics).get(str(network.pk))
+    return json_response({"network": {} if found is None else {str(network.pk): found}})
 
 
 def list_diagnostics(request: HttpRequest, server_id: str) -> HttpResponse:
