@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from cyclades.dispatcher import handlers
 from cyclades.dispatcher.handlers import Work
@@ -158,7 +158,8 @@ def _apply_together(batch: Sequence[Item]) -> bool:
             rows = handlers.lock([item.work for item in batch if item.work is not None])
             for item in batch:
                 _apply_one(item, rows)
-    except (OperationalError, InterfaceError, _BatchBroken) as error:
+            rows.flush()
+    except (DatabaseError, InterfaceError, _BatchBroken) as error:
         _raise_if_database_away(error)
         for item in batch:
             item.outcome, item.failed = "", False
@@ -172,7 +173,9 @@ def _apply_alone(item: Item) -> None:
     for attempt in range(1, _SINGLE_ATTEMPTS + 1):
         try:
             with atomic():
-                _apply_one(item, handlers.lock([item.work]))
+                rows = handlers.lock([item.work])
+                _apply_one(item, rows)
+                rows.flush()
             return
         except _BatchBroken as broken:
             _fail(item, broken.__cause__ or broken)
@@ -183,6 +186,10 @@ def _apply_alone(item: Item) -> None:
             if attempt == _SINGLE_ATTEMPTS:
                 raise DatabaseAway(f"locks are not to be had: {error}") from error
             time.sleep(0.02 * 2**attempt)
+        except DatabaseError as error:
+            # The database refuses these values; it would refuse them again.
+            _fail(item, error)
+            return
 
 
 def _apply_one(item: Item, rows: handlers.LockedRows) -> None:

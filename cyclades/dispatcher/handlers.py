@@ -7,18 +7,20 @@ A handler works in two steps: ``prepare`` asks Ganeti what only Ganeti knows, be
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Prefetch, prefetch_related_objects
 
+from cyclades.dispatcher.row_updates import update_rows
 from cyclades.ganeti import clients, names, networks, refresh, submission
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import network_events, progress, server_disks, server_events, server_nics
 from cyclades.logic.server_events import Outcome
 from cyclades.models import Backend, Network, Server
+from synnefo import clock
 from synnefo.db.locks import lock_rows
 from synnefo.errors import ServiceUnavailable
 from synnefo.messages import ClusterStatus, Heartbeat, Message, NetworkStatus, OpStatus, Progress
@@ -40,6 +42,29 @@ class LockedRows:
 
     servers: dict[int, Server] = field(default_factory=dict)
     networks: dict[int, Network] = field(default_factory=dict)
+    unsaved: dict[int, set[str]] = field(default_factory=dict)
+
+    def save_later(self, server: Server, columns: Collection[str]) -> None:
+        """Note columns of a server that ``flush`` will write together with others."""
+        self.unsaved.setdefault(server.pk, set()).update(columns)
+
+    def save_one(self, server_id: int | None) -> None:
+        """Write what was noted of one server: what comes next may fail and be undone on its own."""
+        columns = self.unsaved.pop(server_id or 0, None)
+        if columns:
+            server_events.save_now(self.servers[server_id or 0], columns)
+
+    def flush(self) -> None:
+        """Write everything that was noted, one statement for all servers with the same columns."""
+        groups: dict[frozenset[str], list[Server]] = defaultdict(list)
+        for server_id, columns in self.unsaved.items():
+            groups[frozenset(columns)].append(self.servers[server_id])
+        self.unsaved.clear()
+        now = clock.now()
+        for names_of_columns, servers in groups.items():
+            for server in servers:
+                server.updated = now
+            update_rows(servers, sorted(names_of_columns))
 
 
 def server_id_of(message: Message) -> int | None:
@@ -97,7 +122,7 @@ def _refresh(message: ClusterStatus) -> None:
     try:
         refresh.refresh_templates(backend)
         refresh.refresh_resources(backend)
-    except ServiceUnavailable as error:
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
         # The periodic refresh catches up.
         log.warning("backend %s is not refreshed now: %s", backend.clustername, error)
 
@@ -142,12 +167,16 @@ def _has_devices(message: OpStatus) -> bool:
 def apply(work: Work, rows: LockedRows) -> Outcome:
     """Apply one message in a savepoint of the caller's transaction; a failure leaves no trace of it.
 
-    A message that changes one row only needs none: it fails before its UPDATE or with the transaction.
+    A message that only moves columns of one server needs none: it fails before it changes anything, and
+    ``LockedRows.flush``, which the caller calls last, writes those of the whole batch.
     """
     message = work.message
     server_id = server_id_of(message)
+    if _moves_columns_only(message):
+        return HANDLERS[type(message)](work, rows)
+    rows.save_one(server_id)
     try:
-        with nullcontext() if _changes_one_row(message) else transaction.atomic():
+        with transaction.atomic():
             return HANDLERS[type(message)](work, rows)
     except (OperationalError, InterfaceError):
         raise
@@ -155,12 +184,13 @@ def apply(work: Work, rows: LockedRows) -> Outcome:
         # The object in memory may hold half of the change.
         if server_id in rows.servers and not transaction.get_connection().needs_rollback:
             server = rows.servers[server_id]
+            rows.unsaved.pop(server_id, None)
             server.refresh_from_db()
             vars(server).pop(server_events.OPEN_INTENTS, None)
         raise
 
 
-def _changes_one_row(message: Message) -> bool:
+def _moves_columns_only(message: Message) -> bool:
     if isinstance(message, OpStatus):
         return not message.is_final
     return isinstance(message, Progress) and message.type == "image-copy-progress"
@@ -171,7 +201,9 @@ def _apply_op(work: Work, rows: LockedRows) -> Outcome:
     server = rows.servers.get(server_id_of(work.message) or 0)
     if server is None:
         return _not_ours(work.message.instance)
-    return server_events.apply(server, work.message, instance_missing=work.missing_in_ganeti)
+    return server_events.apply(
+        server, work.message, instance_missing=work.missing_in_ganeti, save=rows.save_later
+    )
 
 
 def _apply_progress(work: Work, rows: LockedRows) -> Outcome:
@@ -179,7 +211,7 @@ def _apply_progress(work: Work, rows: LockedRows) -> Outcome:
     server = rows.servers.get(server_id_of(work.message) or 0)
     if server is None:
         return _not_ours(work.message.instance)
-    return progress.apply(server, work.message)
+    return progress.apply(server, work.message, save=rows.save_later)
 
 
 def _apply_network(work: Work, rows: LockedRows) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from cyclades.logic.server_events import Outcome
+from cyclades.logic.server_events import Outcome, Saver, save_now
 from cyclades.models import Server, ServerDiagnostic
 from synnefo.messages import Progress
 
@@ -16,10 +16,11 @@ _MESSAGE_LENGTH = 255
 _DETAILS_LENGTH = 64 * 1024
 
 
-def apply(server: Server, event: Progress) -> Outcome:
+def apply(server: Server, event: Progress, *, save: Saver = save_now) -> Outcome:
     """Store what the deployment of the locked *server* reports.
 
     Progress has a time of its own: nodes' clocks differ, and a percentage must never hide a job's end.
+    *save* writes the percentage.
     """
     if server.deleted:
         return Outcome.IGNORED
@@ -32,7 +33,7 @@ def apply(server: Server, event: Progress) -> Outcome:
         return Outcome.STALE
     server.progress_time = event.event_datetime
     server.buildpercentage = min(100, int(event.progress))
-    server.save(update_fields=["buildpercentage", "progress_time", "updated"])
+    save(server, {"buildpercentage", "progress_time", "updated"})
     return Outcome.APPLIED
 
 

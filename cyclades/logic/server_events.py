@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -50,11 +50,23 @@ class Outcome(StrEnum):
     RESUBMITTED = "resubmitted"
 
 
-def apply(server: Server, event: OpStatus, *, instance_missing: bool = False) -> Outcome:
+#: Writes the named columns of a locked server, at once or with others of its batch.
+Saver = Callable[[Server, Collection[str]], None]
+
+
+def save_now(server: Server, columns: Collection[str]) -> None:
+    """Write the named columns of *server*."""
+    server.save(update_fields=list(columns))
+
+
+def apply(
+    server: Server, event: OpStatus, *, instance_missing: bool = False, save: Saver = save_now
+) -> Outcome:
     """Apply *event* to the locked *server* and save it.
 
-    *instance_missing*: the cluster was asked, before the lock, and has no such instance. Raises
-    ``SynnefoError`` for an event that can't be applied as things are; the caller keeps it aside.
+    *instance_missing*: the cluster was asked, before the lock, and has no such instance. *save* writes
+    the server's own columns. Raises ``SynnefoError`` for an event that can't be applied as things are;
+    the caller keeps it aside.
     """
     if event.status not in JOB_STATUSES:
         raise SynnefoError(f"'{event.status}' is not a job status")
@@ -73,7 +85,8 @@ def apply(server: Server, event: OpStatus, *, instance_missing: bool = False) ->
         effect = effect_of(event.operation, event.status, instance_missing=instance_missing)
         _apply_final(server, event, effect)
     after = _columns(server)
-    server.save(update_fields=["updated", "task_job_id", *(n for n in after if after[n] != before[n])])
+    changed = {"updated", *(name for name, value in after.items() if value != before[name])}
+    save(server, changed)
     return Outcome.APPLIED if event.is_final else Outcome.RECORDED
 
 

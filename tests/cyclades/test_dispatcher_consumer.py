@@ -9,7 +9,9 @@ from django.db import OperationalError, connections
 
 from cyclades.dispatcher import handlers, queue_tools
 from cyclades.dispatcher.consumer import Consumer, DatabaseAway, topology
+from cyclades.dispatcher.row_updates import update_rows
 from cyclades.ganeti.opcodes import Opcode
+from cyclades.logic import server_events
 from cyclades.models import PortState, Server, ServerState, Task
 from synnefo import amqp
 from synnefo.errors import SynnefoError
@@ -327,3 +329,42 @@ def test_dispatchers_side_by_side_apply_every_message_once(broker, settings, mak
     for server in servers:
         server.refresh_from_db()
         assert (server.operstate, server.backendjobid) == (ServerState.STOPPED, 124)
+
+
+def test_one_update_writes_many_rows_with_values_of_their_own(make_server, django_assert_num_queries):
+    servers = [make_server() for _ in range(3)]
+    for number, server in enumerate(servers):
+        server.backendjobid = number or None
+        server.backendlogmsg = f"it's %s {number}"
+        server.backendtime = START if number else None
+        server.buildpercentage = number
+    columns = ["backendjobid", "backendlogmsg", "backendtime", "buildpercentage"]
+    with django_assert_num_queries(1):
+        update_rows(servers, columns)
+    stored = Server.objects.order_by("pk").values_list(*columns)
+    assert list(stored) == [
+        (None, "it's %s 0", None, 0),
+        (1, "it's %s 1", START, 1),
+        (2, "it's %s 2", START, 2),
+    ]
+
+
+def test_values_that_the_database_refuses_stop_only_their_message(broker, consumer, make_server, monkeypatch):
+    bad, good = make_server(), make_server()
+    record = server_events._record
+
+    def record_nonsense(server, event):
+        record(server, event)
+        if server.pk == bad.pk:
+            server.backendjobstatus = None
+
+    monkeypatch.setattr(server_events, "_record", record_nonsense)
+    send(
+        broker,
+        op_event(bad, SHUTDOWN, "running", job=5),
+        op_event(good, SHUTDOWN, "running", job=5),
+        op_event(good, SHUTDOWN, job=5, at=1),
+    )
+    consumer.run_once(1)
+    assert state(good) == ServerState.STOPPED
+    assert waiting(broker) == (0, 1)
