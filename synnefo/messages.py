@@ -327,7 +327,9 @@ class _Reader:
 
     def optional_number(self, key: str) -> int | None:
         value = self.content.get(key)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
             raise self._fail(key, "an integer or null")
         return value
 

@@ -41,4 +41,5 @@ PITHOS_BACKEND_BLOCK_PATH = tempfile.mkdtemp(prefix="synnefo-test-blocks-")
 ASTAKOS_BASE_URL = "http://testserver/astakos"
 PITHOS_BASE_URL = "http://testserver/pithos"
 CYCLADES_BASE_URL = "http://testserver/cyclades"
+GANETI_SUBMIT_IN_BACKGROUND = False
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

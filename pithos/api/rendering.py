@@ -23,7 +23,7 @@ def reply_format(request: HttpRequest, *, default: str = "json") -> str:
     """Return json, xml or text: by query, by Accept, else the operation's default."""
     if request.GET.get("format") in ("json", "xml"):
         return str(request.GET.get("format"))
-    for item in str(request.META.get("HTTP_ACCEPT", "")).split(","):
+    for item in request.META.get("HTTP_ACCEPT", "").split(","):
         media = item.split(";", 1)[0].strip().lower()
         if media in ("application/json", "application/xml"):
             return media.rpartition("/")[2]

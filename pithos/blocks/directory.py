@@ -1,5 +1,5 @@
 # ruff: noqa: PTH
-# One system call here where pathlib makes several: this is the hot path.
+# This is the hot path: one system call where pathlib makes several.
 """The block store as a directory, local or on a shared file system (object-storage contract 19.1).
 
 A block lives in ``blocks/aa/bb/cc/<hash>``, a map in ``maps/aa/bb/cc/<name>``. A file appears under its name

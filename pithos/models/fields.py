@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 
 
-class BytewiseCharField(models.CharField):  # type: ignore[type-arg]
+class BytewiseCharField(models.CharField):
     """A CharField with collation "C" on PostgreSQL; SQLite compares bytes already.
 
     Listings are sorted, paged and cut by prefix in byte order, which no language's collation gives

@@ -51,6 +51,10 @@ class Client(ABC):
         """Create a durable exchange unless it exists."""
 
     @abstractmethod
+    def exchange_delete(self, name: str) -> None:
+        """Remove an exchange and its bindings; unknown exchanges are fine."""
+
+    @abstractmethod
     def queue_declare(
         self,
         name: str,

@@ -2,11 +2,12 @@
 
 Every process opens the file itself; there is no server. A message handed out belongs to its client until it
 is acknowledged; clients of processes that died, or that were silent for `LEASE_SECONDS`, lose what they hold.
-All processes must see each other's process ids, that is, run on one machine.
+A dead process is noticed at once by those that share its process ids, by others when its lease ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sqlite3
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from synnefo.amqp import store
@@ -22,6 +24,7 @@ from synnefo.amqp.client import AmqpError, AmqpUnavailable, Client, Deliveries, 
 BUSY_SECONDS = 10.0
 LEASE_SECONDS = 1800.0
 HOUSEKEEPING_SECONDS = 1.0
+HOUSEKEEPING_WAIT_SECONDS = 0.1
 FIRST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 0.1
 
@@ -31,7 +34,7 @@ class EmbeddedClient(Client):
 
     def __init__(self, url: str, *, name: str = "") -> None:
         path = url.removeprefix("embedded://")
-        if not os.path.isabs(path):
+        if not Path(path).is_absolute():
             raise ValueError("an embedded broker's URL must hold an absolute path: embedded:///path/to/file")
         self._path = path
         self._name = name
@@ -49,6 +52,7 @@ class EmbeddedClient(Client):
     # Topology
 
     def exchange_declare(self, name: str, type: str = "topic") -> None:
+        """Create the exchange."""
         with self._transaction() as database:
             store.declare_exchange(database, name, type)
 
@@ -60,23 +64,33 @@ class EmbeddedClient(Client):
         exclusive: bool = False,
         quorum: bool = False,
     ) -> None:
+        """Create the queue."""
         with self._transaction() as database:
             owner = self._client if exclusive else None
             store.declare_queue(database, name, dead_letter_exchange, expires_ms, owner)
 
     def queue_bind(self, queue: str, exchange: str, routing_key: str) -> None:
+        """Bind the queue."""
         with self._transaction() as database:
             store.bind(database, queue, exchange, routing_key)
 
+    def exchange_delete(self, name: str) -> None:
+        """Remove the exchange."""
+        with self._transaction() as database:
+            store.delete_exchange(database, name)
+
     def queue_delete(self, queue: str) -> None:
+        """Remove the queue."""
         with self._transaction() as database:
             store.delete_queue(database, queue)
 
     def queue_purge(self, queue: str) -> int:
+        """Empty the queue."""
         with self._transaction() as database:
             return store.purge(database, queue)
 
     def queue_length(self, queue: str) -> int:
+        """Count what waits."""
         with self._transaction() as database:
             return store.length(database, queue)
 
@@ -91,6 +105,7 @@ class EmbeddedClient(Client):
         *,
         timeout: float | None = None,
     ) -> None:
+        """Store the message in all queues that want it, on disk when this returns."""
         with self._transaction(timeout) as database:
             store.publish(database, exchange, routing_key, body, headers or {})
 
@@ -98,11 +113,13 @@ class EmbeddedClient(Client):
         """Nothing to wait for: every message is on disk when `publish` returns."""
 
     def pending_count(self) -> int:
+        """Return 0: every message is on disk when `publish` returns."""
         return 0
 
     # Consuming
 
     def consume(self, queues: Sequence[str], *, prefetch: int = 100) -> Deliveries:
+        """Subscribe to the queues."""
         with self._transaction() as database:
             if self._queues is not None:
                 raise AmqpError("this client has a subscription already")
@@ -112,10 +129,12 @@ class EmbeddedClient(Client):
         return Deliveries(self)
 
     def cancel(self) -> None:
+        """End the subscription."""
         with self._lock:
             self._queues = None
 
     def next_delivery(self, timeout: float | None = None) -> Delivery | None:
+        """Return the next message of the subscription."""
         deadline = None if timeout is None else time.monotonic() + timeout
         pause = FIRST_POLL_SECONDS
         while True:
@@ -134,6 +153,7 @@ class EmbeddedClient(Client):
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
     def get(self, queue: str) -> Delivery | None:
+        """Fetch one message."""
         with self._transaction() as database:
             store.length(database, queue)
         return self._claim((queue,), None)
@@ -145,7 +165,7 @@ class EmbeddedClient(Client):
                 return None
             if not store.has_waiting(database, queues):
                 return None
-        with self._transaction() as database:
+        with self._transaction(durable=False) as database:
             row = store.claim(database, queues, self._client)
             if row is None:
                 return None
@@ -163,7 +183,8 @@ class EmbeddedClient(Client):
             )
 
     def ack(self, delivery: Delivery, multiple: bool = False) -> None:
-        with self._transaction() as database:
+        """Remove the message for good."""
+        with self._transaction(durable=False) as database:
             if delivery.epoch != self._pid or delivery.tag not in self._tags:
                 return
             tags = [tag for tag in self._tags if tag <= delivery.tag] if multiple else [delivery.tag]
@@ -172,7 +193,8 @@ class EmbeddedClient(Client):
                 del self._tags[tag]
 
     def reject(self, delivery: Delivery, requeue: bool = False) -> None:
-        with self._transaction() as database:
+        """Give the message back or dead-letter it."""
+        with self._transaction(durable=not requeue) as database:
             if delivery.epoch != self._pid or delivery.tag not in self._tags:
                 return
             message = self._tags.pop(delivery.tag)
@@ -182,6 +204,7 @@ class EmbeddedClient(Client):
                 store.dead_letter(database, message, self._client, "rejected")
 
     def close(self) -> None:
+        """Give back what is unacknowledged and forget this client."""
         with self._lock:
             if self._closed:
                 return
@@ -203,12 +226,20 @@ class EmbeddedClient(Client):
                 yield database
 
     @contextmanager
-    def _transaction(self, timeout: float | None = None) -> Iterator[sqlite3.Connection]:
+    def _transaction(
+        self, timeout: float | None = None, *, durable: bool = True
+    ) -> Iterator[sqlite3.Connection]:
+        """Change the file. What is not durable survives a crash of processes, but not of the machine.
+
+        Handing out and acknowledging need no more: lost, they only mean that a message comes again.
+        """
         with self._lock:
             database = self._open()
             self._keep_house(database)
-            with _as_unavailable(), _bounded(database, timeout), _immediate(database):
-                yield database
+            with _as_unavailable():
+                database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                with _bounded(database, timeout), _immediate(database):
+                    yield database
 
     def _open(self) -> sqlite3.Connection:
         if self._closed:
@@ -229,7 +260,12 @@ class EmbeddedClient(Client):
         if time.monotonic() - self._kept_house < HOUSEKEEPING_SECONDS:
             return
         self._kept_house = time.monotonic()
-        with _as_unavailable(), _immediate(database):
+        # Not worth waiting for: if others are busy, it is done next time.
+        with (
+            contextlib.suppress(sqlite3.OperationalError),
+            _bounded(database, HOUSEKEEPING_WAIT_SECONDS),
+            _immediate(database),
+        ):
             if not store.renew_client(database, self._client):
                 # Another process took us for dead and gave our messages away.
                 self._tags.clear()

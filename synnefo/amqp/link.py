@@ -7,6 +7,7 @@ runs in a thread: heartbeats are answered whatever the program does, and every w
 from __future__ import annotations
 
 import contextlib
+import datetime
 import logging
 import threading
 from collections.abc import Callable
@@ -22,7 +23,10 @@ from synnefo.amqp.client import AmqpError, AmqpRefused, AmqpUnavailable
 
 logger = logging.getLogger(__name__)
 
+CALL_SECONDS = 15.0
 CLOSE_SECONDS = 2.0
+HEARTBEAT_SECONDS = 30
+KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 10}
 # The broker's answers that say "not now" rather than "never" (connection forced, resource locked, …).
 TEMPORARY_CODES = frozenset({311, 320, 405, 501, 505, 506, 541})
 
@@ -145,7 +149,7 @@ class Link:
         try:
             if self._down is None:
                 connection.ioloop.start()
-        except Exception as error:  # the edge of this thread: whatever broke must end the link, not only us
+        except Exception as error:  # noqa: BLE001  (the thread's edge: whatever broke ends the link)
             logger.warning("connection to the broker failed: %r", error)
             self._end(AmqpUnavailable(f"the connection broke: {error!r}"))
         finally:
@@ -229,3 +233,28 @@ def _classified(error: BaseException) -> AmqpError:
             return AmqpRefused(error.reply_code, error.reply_text)
         return AmqpUnavailable(f"the broker closed the connection: {error.reply_code} {error.reply_text}")
     return AmqpUnavailable(f"the connection broke: {error!r}")
+
+
+def parameters_of(url: str, name: str) -> pika.URLParameters:
+    """Return how to connect to a URL; ``name`` is shown in the broker's list of connections."""
+    parameters = pika.URLParameters(url)
+    if "heartbeat=" not in url:
+        parameters.heartbeat = HEARTBEAT_SECONDS
+    parameters.connection_attempts = 1
+    parameters.retry_delay = 0
+    parameters.blocked_connection_timeout = CALL_SECONDS
+    parameters.tcp_options = dict(KEEPALIVE)
+    if name:
+        parameters.client_properties = {"connection_name": name}
+    return parameters
+
+
+def plain_headers(value: Any) -> Any:
+    """Return headers with times as seconds since the epoch, so that they can be sent again."""
+    if isinstance(value, datetime.datetime):
+        return int(value.replace(tzinfo=value.tzinfo or datetime.UTC).timestamp())
+    if isinstance(value, dict):
+        return {key: plain_headers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain_headers(item) for item in value]
+    return value

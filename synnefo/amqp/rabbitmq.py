@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
+import os
 import secrets
 import threading
 import time
@@ -16,17 +16,14 @@ import pika
 from pika.channel import Channel
 
 from synnefo.amqp.client import AmqpError, AmqpRefused, AmqpUnavailable, Client, Deliveries, Delivery
-from synnefo.amqp.link import Completion, Link
+from synnefo.amqp.link import CALL_SECONDS, Completion, Link, parameters_of, plain_headers
 
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
-CALL_SECONDS = 15.0
-HEARTBEAT_SECONDS = 30
 MAX_BACKOFF_SECONDS = 2.0
 # A confirm that takes longer than this means that the host hangs: the next attempt tries another one.
 STALLED_SECONDS = 1.0
-KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 10}
 
 Declaration = Callable[[Channel, Completion], None]
 
@@ -71,7 +68,7 @@ class RabbitClient(Client):
         logging.getLogger("pika").setLevel(logging.CRITICAL)
         shuffled = list(hosts)
         secrets.SystemRandom().shuffle(shuffled)
-        self._parameters = deque(_parameters(host, name) for host in shuffled)
+        self._parameters = deque(parameters_of(host, name) for host in shuffled)
         self._max_attempts = max_attempts
         self._confirm_buffer = max(1, confirm_buffer)
         self._changed = threading.Condition(threading.RLock())
@@ -80,6 +77,7 @@ class RabbitClient(Client):
         self._link: Link | None = None
         self._epoch = 0
         self._closed = False
+        self._pid = os.getpid()
         self._pending: deque[_Pending] = deque()
         self._not_stored = False
         self._declared: dict[tuple[str, ...], Declaration] = {}
@@ -91,6 +89,8 @@ class RabbitClient(Client):
     # Topology
 
     def exchange_declare(self, name: str, type: str = "topic") -> None:
+        """Create the exchange, now and after every reconnection."""
+
         def declare(channel: Channel, done: Completion) -> None:
             channel.exchange_declare(name, type, durable=True, callback=done)
 
@@ -104,6 +104,7 @@ class RabbitClient(Client):
         exclusive: bool = False,
         quorum: bool = False,
     ) -> None:
+        """Create the queue, now and after every reconnection."""
         arguments: dict[str, Any] = {}
         if dead_letter_exchange is not None:
             arguments["x-dead-letter-exchange"] = dead_letter_exchange
@@ -118,22 +119,35 @@ class RabbitClient(Client):
         self._declare(("queue", name), declare)
 
     def queue_bind(self, queue: str, exchange: str, routing_key: str) -> None:
+        """Bind the queue, now and after every reconnection."""
+
         def bind(channel: Channel, done: Completion) -> None:
             channel.queue_bind(queue, exchange, routing_key, callback=done)
 
         self._declare(("bind", queue, exchange, routing_key), bind)
 
+    def exchange_delete(self, name: str) -> None:
+        """Remove the exchange."""
+        with self._changed:
+            for key in list(self._declared):
+                if key[:2] == ("exchange", name) or (key[0] == "bind" and key[2] == name):
+                    del self._declared[key]
+        self._call(lambda channel, done: channel.exchange_delete(name, callback=done))
+
     def queue_delete(self, queue: str) -> None:
+        """Remove the queue."""
         with self._changed:
             for key in [key for key in self._declared if key[0] != "exchange" and key[1] == queue]:
                 del self._declared[key]
         self._call(lambda channel, done: channel.queue_delete(queue, callback=done))
 
     def queue_purge(self, queue: str) -> int:
+        """Empty the queue."""
         frame = self._call(lambda channel, done: channel.queue_purge(queue, callback=done))
         return int(frame.method.message_count)
 
     def queue_length(self, queue: str) -> int:
+        """Count what waits."""
         frame = self._call(lambda channel, done: channel.queue_declare(queue, passive=True, callback=done))
         return int(frame.method.message_count)
 
@@ -156,6 +170,7 @@ class RabbitClient(Client):
         *,
         timeout: float | None = None,
     ) -> None:
+        """Send a persistent message, again after a reconnection if the broker has not confirmed it."""
         message = _Pending(exchange, routing_key, body, dict(headers) if headers else None)
         with self._changed:
             self._pending.append(message)
@@ -169,9 +184,11 @@ class RabbitClient(Client):
             raise
 
     def flush(self, *, timeout: float | None = None) -> None:
+        """Wait for all confirms."""
         self._settle(0, timeout)
 
     def pending_count(self) -> int:
+        """Count what is not confirmed."""
         with self._changed:
             return len(self._pending)
 
@@ -241,6 +258,7 @@ class RabbitClient(Client):
     # Consuming
 
     def consume(self, queues: Sequence[str], *, prefetch: int = 100) -> Deliveries:
+        """Subscribe to the queues, now and after every reconnection; the prefetch counts for each queue."""
         if self._subscription is not None:
             raise AmqpError("this client has a subscription already")
         link = self._connected(None)
@@ -251,6 +269,7 @@ class RabbitClient(Client):
         return Deliveries(self)
 
     def cancel(self) -> None:
+        """End the subscription."""
         with self._changed:
             self._subscription = None
             link = self._link
@@ -264,6 +283,7 @@ class RabbitClient(Client):
             self.reject(delivery, requeue=True)
 
     def next_delivery(self, timeout: float | None = None) -> Delivery | None:
+        """Return the next message; reconnects when needed, which may take longer than the timeout."""
         deadline = _deadline(timeout)
         while True:
             link = self._link
@@ -287,6 +307,7 @@ class RabbitClient(Client):
                     self._changed.wait(_remaining(deadline))
 
     def get(self, queue: str) -> Delivery | None:
+        """Fetch one message."""
         with self._get_lock:
             link = self._connected(None)
             answer = link.get(queue, CALL_SECONDS)
@@ -295,6 +316,7 @@ class RabbitClient(Client):
         return self._delivery(link, queue, *answer)
 
     def ack(self, delivery: Delivery, multiple: bool = False) -> None:
+        """Remove the message for good; without effect after a reconnection, when it is redelivered."""
         with self._changed:
             link = self._link
             if link is None or delivery.epoch != link.epoch or delivery.tag not in self._outstanding:
@@ -313,6 +335,7 @@ class RabbitClient(Client):
                 link.post(lambda channel, tag=tag: channel.basic_ack(tag))  # type: ignore[misc]
 
     def reject(self, delivery: Delivery, requeue: bool = False) -> None:
+        """Give the message back or dead-letter it."""
         with self._changed:
             link = self._link
             if link is None or delivery.epoch != link.epoch or delivery.tag not in self._outstanding:
@@ -351,7 +374,7 @@ class RabbitClient(Client):
             exchange=method.exchange,
             routing_key=method.routing_key,
             body=body,
-            headers=_plain(properties.headers or {}),
+            headers=plain_headers(properties.headers or {}),
             redelivered=bool(method.redelivered),
             tag=method.delivery_tag,
             epoch=link.epoch,
@@ -360,6 +383,7 @@ class RabbitClient(Client):
     # Connecting
 
     def close(self) -> None:
+        """Say goodbye and drop what is pending."""
         with self._changed:
             self._closed = True
             link, self._link = self._link, None
@@ -372,6 +396,9 @@ class RabbitClient(Client):
 
     def _connected(self, deadline: float | None) -> Link:
         """Return an open link, connecting to one host after the other until the deadline or limit."""
+        if self._pid != os.getpid():
+            # After a fork the link's thread, and with it the connection, is the parent's.
+            self._pid, self._link = os.getpid(), None
         link = self._link
         if link is not None and link.is_open:
             return link
@@ -417,6 +444,9 @@ class RabbitClient(Client):
                 link.abandon(str(error))
                 raise
             with self._changed:
+                if self._closed:
+                    link.abandon("the client is closed")
+                    raise AmqpUnavailable("the client is closed")
                 self._link = link
                 self._changed.notify_all()
             return link
@@ -453,19 +483,6 @@ class RabbitClient(Client):
                 self._changed.wait(left)
 
 
-def _parameters(url: str, name: str) -> pika.URLParameters:
-    parameters = pika.URLParameters(url)
-    if "heartbeat=" not in url:
-        parameters.heartbeat = HEARTBEAT_SECONDS
-    parameters.connection_attempts = 1
-    parameters.retry_delay = 0
-    parameters.blocked_connection_timeout = CALL_SECONDS
-    parameters.tcp_options = dict(KEEPALIVE)
-    if name:
-        parameters.client_properties = {"connection_name": name}
-    return parameters
-
-
 def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
 
@@ -478,14 +495,3 @@ def _step(deadline: float | None) -> float:
 
 def _remaining(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
-
-
-def _plain(value: Any) -> Any:
-    """Return headers with times as seconds since the epoch, so that they can be sent again."""
-    if isinstance(value, datetime.datetime):
-        return int(value.replace(tzinfo=value.tzinfo or datetime.UTC).timestamp())
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value

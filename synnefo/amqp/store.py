@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE INDEX IF NOT EXISTS message_waiting_idx ON message (queue, id) WHERE client IS NULL;
 CREATE INDEX IF NOT EXISTS message_client_idx ON message (client) WHERE client IS NOT NULL;
 CREATE TABLE IF NOT EXISTS client (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL, seen REAL NOT NULL);
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, pid INTEGER NOT NULL, pid_namespace TEXT NOT NULL,
+    started TEXT NOT NULL, seen REAL NOT NULL);
 """
 
 
@@ -89,6 +90,12 @@ def declare_queue(
         raise AmqpRefused(405, f"queue '{name}' belongs to another client")
     if found[:2] != (dead_letter_exchange, expires_ms):
         raise AmqpRefused(406, f"queue '{name}' has other arguments")
+
+
+def delete_exchange(database: sqlite3.Connection, name: str) -> None:
+    """Remove an exchange and its bindings."""
+    database.execute("DELETE FROM binding WHERE exchange = ?", (name,))
+    database.execute("DELETE FROM exchange WHERE name = ?", (name,))
 
 
 def bind(database: sqlite3.Connection, queue: str, exchange: str, pattern: str) -> None:
@@ -228,8 +235,8 @@ def add_client(database: sqlite3.Connection, client: str, name: str) -> None:
     """Register a client of this process."""
     pid = os.getpid()
     database.execute(
-        "INSERT INTO client VALUES (?, ?, ?, ?, ?)",
-        (client, name, pid, _process_started(pid) or "", time.time()),
+        "INSERT INTO client VALUES (?, ?, ?, ?, ?, ?)",
+        (client, name, pid, _pid_namespace(), _process_started(pid) or "", time.time()),
     )
 
 
@@ -248,10 +255,12 @@ def drop_client(database: sqlite3.Connection, client: str) -> None:
 
 def drop_dead_clients(database: sqlite3.Connection, lease_seconds: float) -> None:
     """Drop the clients whose process is gone or that were silent for too long."""
-    rows = database.execute("SELECT id, pid, started, seen FROM client").fetchall()
-    now = time.time()
-    for client, pid, started, seen in rows:
-        if now - seen > lease_seconds or _process_started(pid) != started:
+    rows = database.execute("SELECT id, pid, pid_namespace, started, seen FROM client").fetchall()
+    now, here = time.time(), _pid_namespace()
+    for client, pid, namespace, started, seen in rows:
+        # The process ids of another container tell nothing here.
+        is_gone = namespace == here and _process_started(pid) != started
+        if is_gone or now - seen > lease_seconds:
             drop_client(database, client)
 
 
@@ -286,6 +295,13 @@ def _exchange_type(database: sqlite3.Connection, exchange: str) -> str:
 def _require_queue(database: sqlite3.Connection, queue: str) -> None:
     if database.execute("SELECT 1 FROM queue WHERE name = ?", (queue,)).fetchone() is None:
         raise AmqpRefused(404, f"no queue '{queue}'")
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _process_started(pid: int) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,8 @@ class GanetiCluster(Namespaces):
         allocators = self.bind("/usr/lib/ganeti/iallocators")
         (allocators / "hail").write_text(_HAIL)
         (allocators / "hail").chmod(0o755)
-        self.bind_file("/etc/default/ganeti", 'RAPI_ARGS="-b 0.0.0.0 --require-authentication"\n')
+        defaults = self.bind("/etc/default", copy=True)
+        (defaults / "ganeti").write_text('RAPI_ARGS="-b 0.0.0.0 --require-authentication"\n')
 
     def _initialise(self) -> None:
         self.run(["/usr/lib/ganeti/ensure-dirs", "--full-run"])
@@ -228,13 +230,32 @@ class GanetiCluster(Namespaces):
         if not (target / "variants.list").exists():
             (target / "variants.list").write_text("default\n")
 
+    def install_os_provider(self, python_path: Path, settings: Mapping[str, str | Path]) -> None:
+        """Install the project's own OS definition ``snf-image`` in place of the stub.
+
+        ``settings`` are what an administrator writes to ``/etc/default/snf-image``. The scripts run with this
+        interpreter and the project's tree at ``python_path``.
+        """
+        target = self.directory / "srv" / "ganeti" / "os" / "snf-image"
+        if target.exists():
+            shutil.rmtree(target)
+        options = ["--python", sys.executable, "--python-path", str(python_path)]
+        program = ["env", f"PYTHONPATH={python_path}", sys.executable, "-m", "gtools.osprovider"]
+        self.run([*program, "install", "/srv/ganeti/os/snf-image", *options])
+        lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items()]
+        (self.directory / "etc-default" / "snf-image").write_text("".join(lines))
+
     def install_stub_os(self, name: str = "snf-image") -> None:
         """The OS definition of fast tests: writes nothing to the disk, reports progress, and succeeds.
 
-        Its messages go to the command in ``/etc/default/snf-image-stub`` (variable PROGRESS_MONITOR), when
-        :meth:`set_progress_monitor` was called.
+        Its messages go to the program of :meth:`set_progress_monitor`, if there is one.
         """
         self.install_os(name, _STUB_OS)
+
+    @property
+    def progress_monitor(self) -> Path:
+        """The program of :meth:`set_progress_monitor`, as the node sees it."""
+        return Path("/etc/ganeti/progress-monitor")
 
     def set_progress_monitor(self, command: Sequence[str | Path]) -> None:
         """The program that OS definitions feed their messages to; the instance's name is appended."""
@@ -242,6 +263,10 @@ class GanetiCluster(Namespaces):
         path = self.directory / "etc-ganeti" / "progress-monitor"
         path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         path.chmod(0o755)
+
+    def fail_next_create(self) -> None:
+        """Let the stub OS definition fail once."""
+        (self.directory / "srv" / "ganeti" / "fail-next-create").touch()
 
     # -- guests --------------------------------------------------------------------------------------
 
@@ -257,6 +282,13 @@ class GanetiCluster(Namespaces):
         """Whether a guest answers ping."""
         command = ["busybox", "ping", "-c", "1", "-W", "2", address]
         return self.run(command, check=False).returncode == 0
+
+    def guest_shell(self, address: str, command: str, *, password: str) -> str:
+        """Run a command as root inside a guest over SSH; LabError when that fails."""
+        client = ["dbclient", "-y", "-y", "-T", f"root@{address}", command]
+        return self.run(
+            client, environment={"DROPBEAR_PASSWORD": password, "HOME": "/run"}, timeout=60
+        ).stdout
 
     def _stop(self) -> None:
         super()._stop()

@@ -129,7 +129,7 @@ if [ ${#missing[@]} -gt 0 ]; then
         trap - EXIT
         mapfile -t missing < <(missing_packages)
         if [ ${#missing[@]} -gt 0 ]; then
-            report "apt-get could not install them" "${missing[@]}"
+            report "apt-get failed" "${missing[@]}"
         else
             report "nothing is missing"
         fi

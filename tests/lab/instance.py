@@ -160,7 +160,7 @@ class Instance:
         self.name = f"{self.component}-{secrets.token_hex(4)}"
         self.directory = registry_directory() / self.name
         self._children: list[tuple[subprocess.Popen[Any], int]] = []
-        self._links: list[str] = []
+        self.links: list[str] = []
         self._open = False
 
     # -- life cycle ------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class Instance:
             for child, ticks in reversed(self._children):
                 _end(child.pid, ticks, signal_number=signal.SIGTERM, grace=10)
                 child.wait()
-            for link in self._links:
+            for link in self.links:
                 _delete_link(link)
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -279,14 +279,14 @@ class Instance:
 
     def own_link(self, name: str) -> None:
         """Note a network link that goes away with this instance."""
-        self._links.append(name)
+        self.links.append(name)
         self._write_record()
 
     def _write_record(self) -> None:
         record = {
             "owner": [os.getpid(), start_ticks(os.getpid())],
             "processes": [[child.pid, ticks] for child, ticks in self._children],
-            "links": self._links,
+            "links": self.links,
         }
         temporary = self.directory / "instance.json.new"
         temporary.write_text(json.dumps(record))

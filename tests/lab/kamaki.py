@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,14 +25,17 @@ def python27() -> Path:
     """A Python 2.7 of this machine; Unavailable when there is none."""
     candidates = [shutil.which("python2.7")]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    candidates += [str(path) for path in sorted(pyenv.glob("versions/2.7*/bin/python2.7"))]
+    # Somebody else's home cannot be searched.
+    with contextlib.suppress(PermissionError):
+        candidates += [str(path) for path in sorted(pyenv.glob("versions/2.7*/bin/python2.7"))]
     for candidate in candidates:
         if candidate is None:
             continue
         # A pyenv shim exists even when its version is not selected.
-        probe = subprocess.run([candidate, "-c", "import ssl"], check=False, capture_output=True)
-        if probe.returncode == 0:
-            return Path(candidate)
+        with contextlib.suppress(OSError):
+            probe = subprocess.run([candidate, "-c", "import ssl"], check=False, capture_output=True)
+            if probe.returncode == 0:
+                return Path(candidate)
     raise Unavailable(PYTHON_MISSING)
 
 
@@ -93,8 +97,8 @@ class Kamaki:
         return result.stdout
 
     def json(self, *arguments: str | Path) -> Any:
-        """Run one command with ``--output-format`` JSON (``-j``) and decode what it prints."""
-        return json.loads(self(*arguments, "-j"))
+        """Run one command and decode what it prints as JSON."""
+        return json.loads(self(*arguments, "--output-format", "json"))
 
     def run(self, arguments: Sequence[str | Path], *, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run one command and hand back everything about it."""

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -110,9 +111,13 @@ class Namespaces(Instance):
             self._on_host("ip", "address", "add", f"{self.host_address}/24", "dev", outer)
             self._on_host("ip", "link", "set", outer, "up")
         self._on_host("ip", "link", "set", inner, "netns", str(self._init_pid))
+        # /sys/class/net shows the network of whoever mounted it. Without an address of its own a bridge takes
+        # that of a port, and so changes it whenever a guest's device comes or goes.
+        mac = ":".join(["02", *textwrap.wrap(token, 2), "01"])
         script = f"""
+            mount -t sysfs sysfs /sys
             ip link set lo up
-            ip link add br0 type bridge forward_delay 0
+            ip link add br0 address {mac} type bridge forward_delay 0
             ip link set {inner} master br0 up
             ip link set br0 up
             ip address add {self.address}/24 dev br0

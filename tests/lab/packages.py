@@ -13,6 +13,6 @@ def why_missing(reason: str) -> str:
         report = json.loads((cache_directory() / "missing.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return f"{reason} (run tests/lab/install_packages.sh)"
-    if not report["missing"]:
+    if "not installed" not in reason or not report["missing"]:
         return reason
-    return f"{reason} (not installed because {report['reason']}: {' '.join(report['missing'])})"
+    return f"{reason}: {report['reason']} to install {' '.join(report['missing'])}"

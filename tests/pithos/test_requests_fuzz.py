@@ -24,8 +24,8 @@ _header = st.sampled_from(
     [
         "range", "if_range", "if_match", "if_none_match", "if_modified_since", "if_unmodified_since", "etag",
         "content_range", "x_object_sharing", "x_object_public", "x_object_manifest", "x_object_bytes",
-        "x_copy_from", "x_move_from", "x_source_account", "x_source_version", "x_source_object", "destination",
-        "destination_account", "x_object_meta_a", "content_disposition", "content_encoding", "transfer_encodin",
+        "x_copy_from", "x_move_from", "x_source_account", "x_source_version", "x_source_object", "destination",  # noqa: E501
+        "destination_account", "x_object_meta_a", "content_disposition", "content_encoding", "transfer_encodin",  # noqa: E501
         "x_container_policy_quota", "x_container_policy_versioning", "x_container_policy_project",
         "x_container_meta_a", "x_account_group_g", "x_account_meta_a",
     ]
@@ -37,7 +37,7 @@ _value = st.one_of(
     ),
 )
 _parameter = st.sampled_from(
-    ["limit", "marker", "prefix", "delimiter", "path", "meta", "until", "format", "version", "hashmap", "update", "shared", "public", "disposition-type"]
+    ["limit", "marker", "prefix", "delimiter", "path", "meta", "until", "format", "version", "hashmap", "update", "shared", "public", "disposition-type"]  # noqa: E501
 )  # fmt: skip
 
 

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import secrets
 import signal
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from synnefo.amqp import AmqpError, AmqpRefused, Client, connect
+from synnefo.amqp import AmqpError, AmqpRefused, AmqpUnavailable, Client, connect
 from synnefo.amqp.topology import Topology
-from tests.rabbitmq_node import RabbitNode
+from tests.lab.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.functional
 
 Connect = Callable[..., Client]
 
 
-@pytest.fixture(scope="module")
-def rabbit() -> Iterator[RabbitNode]:
-    if not Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists():
-        pytest.skip("rabbitmq-server is not installed")
-    node = RabbitNode()
-    try:
-        node.start()
-        yield node
-    finally:
-        node.remove()
-
-
 @pytest.fixture(params=["embedded", "rabbitmq"])
 def broker_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "embedded":
         return f"embedded://{tmp_path}/broker.sqlite3"
-    node: RabbitNode = request.getfixturevalue("rabbit")
-    return node.url
+    broker: RabbitMQ = request.getfixturevalue("rabbitmq")
+    return broker.url
 
 
 @pytest.fixture
@@ -87,6 +78,13 @@ def test_message_arrives_whole(client: Client, name: str) -> None:
     assert delivery.body == "µ".encode() * 1000
     assert delivery.headers == {"from-dead-letter": True, "count": 3}
     assert delivery.redelivered is False
+
+
+def test_large_message_arrives(client: Client, name: str) -> None:
+    body = os.urandom(3_000_000)
+    client.publish(name, "a.b", body)
+    delivery = client.get(name)
+    assert delivery is not None and delivery.body == body
 
 
 @pytest.mark.parametrize(
@@ -238,15 +236,13 @@ def dead_letter_pair(client: Client, name: str) -> tuple[str, str]:
 
 def test_rejected_message_is_dead_lettered(client: Client, name: str) -> None:
     queue, dead_queue = dead_letter_pair(client, name)
-    for _ in range(2):
-        client.publish(name, "k.x", b"poison", {"h": "v"})
-        delivery = client.get(queue)
-        assert delivery is not None
-        client.reject(delivery)
-        assert eventually(lambda: client.queue_length(dead_queue) == 1)
-        dead = client.get(dead_queue)
-        assert dead is not None
-        client.ack(dead)
+    client.publish(name, "k.x", b"poison", {"h": "v"})
+    delivery = client.get(queue)
+    assert delivery is not None
+    client.reject(delivery)
+    assert eventually(lambda: client.queue_length(dead_queue) == 1)
+    dead = client.get(dead_queue)
+    assert dead is not None
     assert (dead.exchange, dead.routing_key, dead.body) == (f"{name}-dl", "k.x", b"poison")
     assert dead.headers["h"] == "v"
     death = dead.headers["x-death"][0]
@@ -280,6 +276,85 @@ def test_closing_returns_messages(open_client: Connect, client: Client, name: st
     assert eventually(lambda: client.queue_length(name) == 1)
     delivery = client.get(name)
     assert delivery is not None and delivery.redelivered
+
+
+def publish_many(url: str, name: str, first: int, count: int) -> None:
+    with connect([url], confirm_buffer=10) as client:
+        for number in range(first, first + count):
+            client.publish(name, "a.b", str(number).encode())
+        client.flush()
+
+
+def test_several_processes_share_the_broker(broker_url: str, client: Client, name: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    arguments = [(broker_url, name, 100 * number, 100) for number in range(3)]
+    processes = [context.Process(target=publish_many, args=each) for each in arguments]
+    for process in processes:
+        process.start()
+    client.consume([name], prefetch=20)
+    told: list[int] = []
+    end = time.monotonic() + 60
+    while len(told) < 300 and time.monotonic() < end:
+        delivery = client.next_delivery(1)
+        if delivery is not None:
+            told.append(int(delivery.body))
+            client.ack(delivery)
+    for process in processes:
+        process.join(10)
+    assert sorted(told) == list(range(300))
+    for start in (0, 100, 200):
+        own = [number for number in told if start <= number < start + 100]
+        assert own == sorted(own)
+
+
+def test_threads_share_a_client(client: Client, name: str) -> None:
+    client.consume([name], prefetch=20)
+    threads = [
+        threading.Thread(target=lambda: [client.publish(name, "a.b", b"x") for _ in range(50)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    count = 0
+    end = time.monotonic() + 30
+    while count < 200 and time.monotonic() < end:
+        delivery = client.next_delivery(1)
+        if delivery is not None:
+            count += 1
+            client.ack(delivery)
+    for thread in threads:
+        thread.join(10)
+    assert count == 200
+
+
+def test_forked_child_gets_a_connection_of_its_own(client: Client, name: str) -> None:
+    client.publish(name, "a.b", b"parent")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        with contextlib.suppress(BaseException):
+            client.publish(name, "a.b", b"child", timeout=10)
+            status = 0
+        os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    client.publish(name, "a.b", b"parent again")
+    assert eventually(lambda: client.queue_length(name) == 3)
+
+
+@pytest.mark.parametrize("quorum", [False, True])
+def test_quorum_is_an_option(client: Client, name: str, quorum: bool) -> None:
+    queue, dead_queue = f"{name}-x", f"{name}-x-dl"
+    client.exchange_declare(f"{name}-dl")
+    client.queue_declare(dead_queue, quorum=quorum)
+    client.queue_declare(queue, dead_letter_exchange=f"{name}-dl", quorum=quorum)
+    client.queue_bind(queue, name, "z")
+    client.queue_bind(dead_queue, f"{name}-dl", "z")
+    client.publish(name, "z", b"x")
+    assert eventually(lambda: client.queue_length(queue) == 1)
+    delivery = client.get(queue)
+    assert delivery is not None
+    client.reject(delivery)
+    assert eventually(lambda: client.queue_length(dead_queue) == 1)
 
 
 def take_and_wait(url: str, queue: str, ready: object) -> None:
@@ -354,6 +429,20 @@ def test_purge_and_delete(client: Client, name: str) -> None:
         client.queue_length(name)
 
 
+def test_embedded_publish_is_bounded_while_the_file_is_locked(tmp_path: Path) -> None:
+    path = tmp_path / "broker.sqlite3"
+    with connect([f"embedded://{path}"]) as client:
+        client.exchange_declare("e")
+        time.sleep(1.1)  # housekeeping is due again
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            start = time.monotonic()
+            with pytest.raises(AmqpUnavailable):
+                client.publish("e", "k", b"x", timeout=0.5)
+            assert time.monotonic() - start < 1.0
+        client.publish("e", "k", b"x", timeout=0.5)
+
+
 def test_confirm_buffer_is_flushed(open_client: Connect, client: Client, name: str) -> None:
     publisher = open_client(confirm_buffer=25)
     for _ in range(60):
@@ -388,5 +477,3 @@ def test_topology_can_be_declared_twice(open_client: Connect) -> None:
     assert eventually(lambda: client.queue_length("tst-events-op") == 1)
     assert client.queue_length("tst-events-cluster") == 1
     assert client.queue_length("tst-events-network") == 0
-
-

@@ -1,0 +1,1 @@
+"""The network dialect (network contract)."""

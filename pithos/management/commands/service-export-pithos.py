@@ -1,12 +1,13 @@
-"""Print the description of object storage's services."""
+"""Print the description of this component's own services."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from astakos.logic.services import export_document
 from django.conf import settings
-from pithos.logic.registration import service_definitions
+
+from astakos.public import export_services
+from pithos.public import service_definitions
 from synnefo.management import tables
 from synnefo.management.base import SynnefoCommand
 
@@ -15,7 +16,7 @@ class Command(SynnefoCommand):
     help = "Print the public services and resources of Pithos as JSON for service-import."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        document = export_document(
+        document = export_services(
             component="pithos", base_url=settings.PITHOS_BASE_URL, definitions=service_definitions()
         )
         self.stdout.write(tables.json_text(document), ending="")

@@ -1,0 +1,48 @@
+"""Version documents and extensions (compute contract 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from cyclades.api.compute.dialect import resource_url
+from synnefo.api import json_response
+from synnefo.errors import NotFound
+
+_UPDATED = "2011-01-21T11:33:21-06:00"
+
+
+def _version() -> dict[str, Any]:
+    # Empty versions tell clients that there are no microversions.
+    return {
+        "id": "v2.0",
+        "status": "CURRENT",
+        "updated": _UPDATED,
+        "version": "",
+        "min_version": "",
+        "links": [{"rel": "self", "href": resource_url("")}],
+    }
+
+
+def list_versions(request: HttpRequest) -> HttpResponse:
+    """Answer with the one version there is."""
+    return json_response({"versions": [_version()]})
+
+
+def show_version(request: HttpRequest) -> HttpResponse:
+    """Answer with the version document."""
+    media_types = [
+        {"base": "application/json", "type": "application/vnd.openstack.compute.v2+json"},
+    ]
+    return json_response({"version": _version() | {"media_types": media_types}})
+
+
+def list_extensions(request: HttpRequest) -> HttpResponse:
+    """Answer with no extensions."""
+    return json_response({"extensions": []})
+
+
+def show_extension(request: HttpRequest, alias: str) -> HttpResponse:
+    """Refuse: there are no extensions."""
+    raise NotFound("Extension not found.")

@@ -1,0 +1,213 @@
+"""What each kind of message does, as a table (Ganeti contract 9.2).
+
+A handler works in two steps: ``prepare`` asks Ganeti what only Ganeti knows, before any lock is taken;
+``apply`` changes rows that are locked already.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Prefetch, prefetch_related_objects
+
+from cyclades.ganeti import clients, names, networks, refresh, submission
+from cyclades.ganeti.opcodes import Opcode
+from cyclades.logic import network_events, progress, server_disks, server_events, server_nics
+from cyclades.logic.server_events import Outcome
+from cyclades.models import Backend, Network, Server
+from synnefo.db.locks import lock_rows
+from synnefo.errors import ServiceUnavailable
+from synnefo.messages import ClusterStatus, Heartbeat, Message, NetworkStatus, OpStatus, Progress
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Work:
+    """A decoded message and what ``prepare`` learned about it."""
+
+    message: Message
+    missing_in_ganeti: bool = False
+
+
+@dataclass
+class LockedRows:
+    """The rows that a batch of messages is about, locked in the order of the project's locks."""
+
+    servers: dict[int, Server] = field(default_factory=dict)
+    networks: dict[int, Network] = field(default_factory=dict)
+
+
+def server_id_of(message: Message) -> int | None:
+    """Return the server that *message* is about."""
+    return names.server_id_of(message.instance) if isinstance(message, OpStatus | Progress) else None
+
+
+def network_id_of(message: Message) -> int | None:
+    """Return the network that *message* is about."""
+    return names.network_id_of(message.network) if isinstance(message, NetworkStatus) else None
+
+
+def prepare(message: Message) -> Work:
+    """Ask Ganeti about what a failed removal left; its absence makes the failure a success."""
+    work = Work(message)
+    if isinstance(message, OpStatus):
+        if message.operation == Opcode.INSTANCE_REMOVE and message.status == "error":
+            work.missing_in_ganeti = _instance_is_missing(message)
+    elif isinstance(message, NetworkStatus):
+        if message.operation == Opcode.NETWORK_REMOVE and message.status == "error":
+            work.missing_in_ganeti = _network_is_missing(message)
+    elif isinstance(message, ClusterStatus) and message.status == "success":
+        _refresh(message)
+    return work
+
+
+def _instance_is_missing(message: OpStatus) -> bool:
+    server = Server.objects.select_related("backend").filter(pk=server_id_of(message) or 0).first()
+    if server is None or server.backend is None:
+        return False
+    try:
+        with clients.rapi_for(server.backend) as rapi:
+            return not submission.instance_exists(rapi, server.pk)
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        # The removal counts as failed; the owner may ask again, or reconciliation finds out.
+        log.warning("server %d: its backend can't be asked: %s", server.pk, error)
+        return False
+
+
+def _network_is_missing(message: NetworkStatus) -> bool:
+    backend = Backend.objects.filter(clustername=message.cluster).first()
+    network = Network.objects.filter(pk=network_id_of(message) or 0).first()
+    if backend is None or network is None:
+        return False
+    try:
+        with clients.rapi_for(backend) as rapi:
+            return networks.find_network(rapi, network) is None
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        log.warning("network %d: its backend can't be asked: %s", network.pk, error)
+        return False
+
+
+def _refresh(message: ClusterStatus) -> None:
+    backend = Backend.objects.get(clustername=message.cluster)
+    try:
+        refresh.refresh_templates(backend)
+        refresh.refresh_resources(backend)
+    except ServiceUnavailable as error:
+        # The periodic refresh catches up.
+        log.warning("backend %s is not refreshed now: %s", backend.clustername, error)
+
+
+def lock(works: Iterable[Work]) -> LockedRows:
+    """Lock all rows of a batch at once: servers, then networks, each in order of id."""
+    messages = [work.message for work in works]
+    rows = LockedRows()
+    server_ids = {pk for pk in map(server_id_of, messages) if pk is not None}
+    if server_ids:
+        queryset = Server.objects.filter(pk__in=server_ids).select_related("flavor", "backend")
+        rows.servers = {server.pk: server for server in lock_rows(queryset)}
+        _load(rows, messages)
+    network_ids = {pk for pk in map(network_id_of, messages) if pk is not None}
+    if network_ids:
+        rows.networks = {
+            network.pk: network for network in lock_rows(Network.objects.filter(pk__in=network_ids))
+        }
+    return rows
+
+
+def _load(rows: LockedRows, messages: Iterable[Message]) -> None:
+    """Load at once what the final events of a batch look at."""
+    final = {server_id_of(m) or 0: m for m in messages if isinstance(m, OpStatus) and m.is_final}
+    servers = [rows.servers[pk] for pk in final if pk in rows.servers]
+    if not servers:
+        return
+    prefetch_related_objects(servers, server_events.open_intents_prefetch())
+    with_devices = [rows.servers[pk] for pk, m in final.items() if pk in rows.servers and _has_devices(m)]
+    if with_devices:
+        prefetch_related_objects(
+            with_devices,
+            Prefetch("ports", server_nics.ports_with_everything()),
+            Prefetch("volumes", server_disks.volumes_with_everything()),
+        )
+
+
+def _has_devices(message: OpStatus) -> bool:
+    return message.instance_nics is not None or message.instance_disks is not None
+
+
+def apply(work: Work, rows: LockedRows) -> Outcome:
+    """Apply one message in a savepoint of the caller's transaction; a failure leaves no trace of it.
+
+    A message that changes one row only needs none: it fails before its UPDATE or with the transaction.
+    """
+    message = work.message
+    server_id = server_id_of(message)
+    try:
+        with nullcontext() if _changes_one_row(message) else transaction.atomic():
+            return HANDLERS[type(message)](work, rows)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        # The object in memory may hold half of the change.
+        if server_id in rows.servers and not transaction.get_connection().needs_rollback:
+            server = rows.servers[server_id]
+            server.refresh_from_db()
+            vars(server).pop(server_events.OPEN_INTENTS, None)
+        raise
+
+
+def _changes_one_row(message: Message) -> bool:
+    if isinstance(message, OpStatus):
+        return not message.is_final
+    return isinstance(message, Progress) and message.type == "image-copy-progress"
+
+
+def _apply_op(work: Work, rows: LockedRows) -> Outcome:
+    assert isinstance(work.message, OpStatus)
+    server = rows.servers.get(server_id_of(work.message) or 0)
+    if server is None:
+        return _not_ours(work.message.instance)
+    return server_events.apply(server, work.message, instance_missing=work.missing_in_ganeti)
+
+
+def _apply_progress(work: Work, rows: LockedRows) -> Outcome:
+    assert isinstance(work.message, Progress)
+    server = rows.servers.get(server_id_of(work.message) or 0)
+    if server is None:
+        return _not_ours(work.message.instance)
+    return progress.apply(server, work.message)
+
+
+def _apply_network(work: Work, rows: LockedRows) -> Outcome:
+    assert isinstance(work.message, NetworkStatus)
+    network = rows.networks.get(network_id_of(work.message) or 0)
+    if network is None:
+        return _not_ours(work.message.network)
+    return network_events.apply(network, work.message, network_missing=work.missing_in_ganeti)
+
+
+def _done_already(work: Work, rows: LockedRows) -> Outcome:
+    return Outcome.APPLIED
+
+
+def _ignored(work: Work, rows: LockedRows) -> Outcome:
+    return Outcome.IGNORED
+
+
+def _not_ours(name: str) -> Outcome:
+    log.info("an event about %s, which is not ours, is ignored", name)
+    return Outcome.IGNORED
+
+
+#: The handler of each kind of message; a cluster's refresh is done by ``prepare``.
+HANDLERS: dict[type[Message], Callable[[Work, LockedRows], Outcome]] = {
+    OpStatus: _apply_op,
+    Progress: _apply_progress,
+    NetworkStatus: _apply_network,
+    ClusterStatus: _done_already,
+    Heartbeat: _ignored,
+}

@@ -1,0 +1,115 @@
+"""The dispatcher's life: consuming, repairing beside it, surviving what is away."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+
+import prometheus_client
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+from cyclades.dispatcher import health
+from cyclades.dispatcher.consumer import Consumer, DatabaseAway
+from cyclades.dispatcher.status_check import Responder
+from cyclades.ganeti import repair
+from synnefo import amqp, request_id
+from synnefo.amqp import AmqpError
+
+log = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 1.0
+_LONGEST_PAUSE = 10.0
+
+
+class Dispatcher:
+    """Consumes Ganeti's messages until it is told to stop, and repairs what messages missed."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._client: amqp.Client | None = None
+        self._consumer: Consumer | None = None
+        self._responder: Responder | None = None
+        self._failures = 0
+
+    def stop(self) -> None:
+        """Finish the batch in hand and return from ``run``; may be called from a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until ``stop``."""
+        if settings.DISPATCHER_METRICS_PORT:
+            prometheus_client.start_http_server(settings.DISPATCHER_METRICS_PORT, addr="127.0.0.1")
+        housekeeping = threading.Thread(target=self._keep_house, name="repair", daemon=True)
+        housekeeping.start()
+        health.notify("READY=1")
+        log.info("the dispatcher is ready")
+        try:
+            while not self._stopping.is_set():
+                health.touch()
+                health.notify("WATCHDOG=1")
+                self._step()
+        finally:
+            health.notify("STOPPING=1")
+            self._stopping.set()
+            self.close()
+            housekeeping.join(timeout=_LONGEST_PAUSE)
+            log.info("the dispatcher has ended")
+
+    def run_once(self, timeout: float = 0.0) -> int:
+        """Handle one batch and return its size; for tests and for ``run``.
+
+        Raises ``AmqpError`` and ``DatabaseAway``; after either, ``close`` before going on.
+        """
+        if self._consumer is None:
+            self._client = amqp.connect(settings.AMQP_HOSTS, max_attempts=3, name="snf-dispatcher")
+            self._responder = Responder(self._client)
+            self._consumer = Consumer(self._client, control=self._responder)
+        return self._consumer.run_once(timeout)
+
+    def close(self) -> None:
+        """End the connection: what was not acknowledged is delivered again."""
+        client, self._client, self._consumer, self._responder = self._client, None, None, None
+        if client is not None:
+            try:
+                client.close()
+            except AmqpError as error:
+                log.info("the broker's connection did not end well: %s", error)
+
+    def _step(self) -> None:
+        # A connection that the database ended meanwhile is replaced before it is needed.
+        close_old_connections()
+        try:
+            self.run_once(_IDLE_SECONDS)
+            self._failures = 0
+        except AmqpError as error:
+            self._recover("the broker", error)
+        except DatabaseAway as error:
+            self._recover("the database", error)
+        except Exception as error:
+            log.exception("unexpected failure of the dispatcher")
+            self._recover("something unexpected", error)
+
+    def _recover(self, what: str, error: Exception) -> None:
+        self.close()
+        connections.close_all()
+        self._failures += 1
+        pause = min(_LONGEST_PAUSE, 0.25 * 2 ** min(self._failures, 8)) * random.uniform(0.5, 1)  # noqa: S311
+        log.warning("%s failed, next attempt in %.1f s: %s", what, pause, error)
+        self._stopping.wait(pause)
+
+    def _keep_house(self) -> None:
+        """Run the repair task at intervals, in a thread of its own because Ganeti may be slow."""
+        while not self._stopping.wait(settings.DISPATCHER_REPAIR_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
+            started = time.monotonic()
+            with request_id.bound(request_id.new()):
+                try:
+                    report = repair.run_once()
+                    if report.changed:
+                        log.info("repaired in %.1f s: %s", time.monotonic() - started, report)
+                except Exception:
+                    log.exception("the repair task failed")
+                finally:
+                    connections.close_all()

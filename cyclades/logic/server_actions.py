@@ -1,0 +1,86 @@
+"""Start, stop, reboot, resize and destroy (compute contract 6.1 and 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cyclades.ganeti import requests
+from cyclades.logic import flavors, quota, server_change
+from cyclades.logic.server_change import JobChange
+from cyclades.logic.server_state import require_allowed
+from cyclades.models import Flavor, JobIntent, Server, Task
+from synnefo.credentials import Credentials
+from synnefo.errors import BadRequest
+
+REBOOT_TYPES = ("SOFT", "HARD")
+
+
+def start(credentials: Credentials, *, server_id: int) -> JobIntent:
+    """Start a stopped server; cpu and ram are reserved now and charged when it runs."""
+    return _simple(credentials, server_id, Task.START, requests.startup_payload())
+
+
+def stop(credentials: Credentials, *, server_id: int) -> JobIntent:
+    """Shut a running server down; cpu and ram are released when it has stopped."""
+    return _simple(credentials, server_id, Task.STOP, requests.shutdown_payload())
+
+
+def reboot(credentials: Credentials, *, server_id: int, kind: str = "SOFT") -> JobIntent:
+    """Reboot a server, or boot a stopped one; ``HARD`` does not wait for the guest."""
+    if kind not in REBOOT_TYPES:
+        raise BadRequest(f"'type' must be one of {', '.join(REBOOT_TYPES)}")
+    return _simple(credentials, server_id, Task.REBOOT, requests.reboot_payload(kind))
+
+
+def destroy(credentials: Credentials, *, server_id: int) -> JobIntent | None:
+    """Destroy a server in whatever state it is; its quota is released when it is gone.
+
+    Nothing happens when its destruction is under way already. Raises ``BuildInProgress`` while Ganeti
+    does not know the instance yet.
+    """
+    seen = server_change.seen_server(credentials, server_id)
+    require_allowed(credentials, seen, Task.DESTROY)
+    if seen.task == Task.DESTROY:
+        return None
+    change = JobChange(
+        task=Task.DESTROY,
+        payload=lambda _: requests.delete_payload(),
+        deltas=lambda server: quota.server_deltas(server, Task.DESTROY),
+        force_quota=True,
+    )
+    return server_change.run(credentials, server_id=server_id, change=change)
+
+
+def resize(credentials: Credentials, *, server_id: int, flavor_id: int) -> JobIntent:
+    """Give a stopped server another number of CPUs and amount of memory.
+
+    Raises ``NotFound`` and ``Forbidden`` for the flavor, then what the state forbids, then
+    ``BadRequest`` for the same flavor or another disk (compute contract 7.1).
+    """
+    seen = server_change.seen_server(credentials, server_id)
+    flavor = flavors.for_resize(credentials, flavor_id=flavor_id, project=seen.project)
+    change = JobChange(
+        task=Task.RESIZE,
+        check=lambda server: _check_resize(server, flavor),
+        payload=lambda _: requests.modify_beparams_payload(flavor),
+        deltas=lambda server: quota.server_deltas(server, Task.RESIZE, flavor=flavor),
+    )
+    return server_change.run(credentials, server_id=server_id, change=change)
+
+
+def _check_resize(server: Server, flavor: Flavor) -> None:
+    if server.flavor_id == flavor.pk:
+        raise BadRequest(f"The flavor of server {server.pk} is already {flavor.name}")
+    if server.flavor.disk != flavor.disk:
+        raise BadRequest(f"The disk size cannot change: {server.flavor.disk} GiB, {flavor.name} has another")
+    if server.flavor.volume_type_id != flavor.volume_type_id:
+        raise BadRequest(f"The kind of disk cannot change: {flavor.name} has another")
+
+
+def _simple(credentials: Credentials, server_id: int, task: Task, payload: dict[str, Any]) -> JobIntent:
+    change = JobChange(
+        task=task,
+        payload=lambda _: payload,
+        deltas=lambda server: quota.server_deltas(server, task),
+    )
+    return server_change.run(credentials, server_id=server_id, change=change)

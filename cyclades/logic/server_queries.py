@@ -1,0 +1,240 @@
+"""Lists of servers and what a detail view shows, in a fixed number of queries (compute contract 3, 4)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Value
+
+from cyclades.logic.server_tags import USER_PREFIX
+from cyclades.logic.visibility import visible_servers
+from cyclades.models import (
+    Port,
+    PortState,
+    Server,
+    ServerDiagnostic,
+    ServerMetadata,
+    ServerState,
+    ServerTag,
+    TagStatus,
+    Volume,
+)
+from synnefo.credentials import Credentials
+from synnefo.errors import BadRequest, NotModified
+
+MAX_PAGE = 1000
+
+#: Which rows have an API status; Nova's words mean the same (compute contract 14.2 and 22.3).
+STATUS_CONDITIONS: dict[str, Q] = {
+    "BUILD": Q(deleted=False, operstate=ServerState.BUILD),
+    "ERROR": Q(deleted=False, operstate=ServerState.ERROR),
+    "STOPPED": Q(deleted=False, operstate=ServerState.STOPPED),
+    "SHUTOFF": Q(deleted=False, operstate=ServerState.STOPPED),
+    "ACTIVE": Q(deleted=False, operstate=ServerState.STARTED) & ~Q(task="REBOOT"),
+    "REBOOT": Q(deleted=False, operstate=ServerState.STARTED, task="REBOOT"),
+    "DELETED": Q(deleted=True),
+}
+
+
+@dataclass(frozen=True)
+class ServerFilter:
+    """What a list of servers is narrowed to; ``None`` means no condition.
+
+    ``changes_since`` brings deleted servers too; ``marker`` is the id of the last server seen.
+    """
+
+    changes_since: dt.datetime | None = None
+    changes_before: dt.datetime | None = None
+    name: str | None = None
+    status: str | None = None
+    flavor_id: int | None = None
+    image_id: str | None = None
+    project: str | None = None
+    user_id: str | None = None
+    marker: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class ServerPage:
+    """Servers by id, and whether more follow."""
+
+    servers: list[Server]
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of a NIC."""
+
+    version: int
+    address: str
+    floating: bool
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A port of a server that Ganeti confirmed."""
+
+    id: int
+    network_id: int
+    mac: str
+    public: bool
+    firewall_profile: str | None
+    addresses: list[Address] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ServerDetail:
+    """A server with what belongs to it."""
+
+    server: Server
+    metadata: dict[str, str]
+    tags: list[str]
+    volumes: list[int]
+    nics: list[Nic]
+    diagnostic: ServerDiagnostic | None
+
+
+def list_servers(credentials: Credentials, *, conditions: ServerFilter) -> ServerPage:
+    """Return visible servers by id.
+
+    Raises ``NotModified`` when nothing changed since the named moment and ``BadRequest`` for a marker
+    that names no server.
+    """
+    servers = _narrowed(visible_servers(credentials), conditions)
+    if conditions.marker is not None:
+        if not visible_servers(credentials).filter(pk=conditions.marker).exists():
+            raise BadRequest(f"'marker' names no server: {conditions.marker}")
+        servers = servers.filter(pk__gt=conditions.marker)
+    servers = servers.order_by("pk")
+    if conditions.limit is None:
+        rows, has_more = list(servers), False
+    else:
+        limit = min(conditions.limit, MAX_PAGE)
+        rows = list(servers[: limit + 1])
+        rows, has_more = rows[:limit], len(rows) > limit
+    if conditions.changes_since is not None and not rows:
+        raise NotModified()
+    return ServerPage(rows, has_more)
+
+
+def _narrowed(servers: QuerySet[Server], conditions: ServerFilter) -> QuerySet[Server]:
+    wanted = Q()
+    if conditions.changes_since is not None:
+        wanted &= Q(updated__gte=conditions.changes_since)
+    elif conditions.status != "DELETED":
+        wanted &= Q(deleted=False)
+    if conditions.changes_before is not None:
+        wanted &= Q(updated__lte=conditions.changes_before)
+    if conditions.status is not None:
+        condition = STATUS_CONDITIONS.get(conditions.status)
+        if condition is None:
+            return servers.none()
+        wanted &= condition
+    equal: Mapping[str, object | None] = {
+        "name__icontains": conditions.name,
+        "flavor_id": conditions.flavor_id,
+        "imageid": conditions.image_id,
+        "project": conditions.project,
+        "userid": conditions.user_id,
+    }
+    return servers.filter(wanted, **{key: value for key, value in equal.items() if value is not None})
+
+
+def details(servers: Sequence[Server]) -> list[ServerDetail]:
+    """Return *servers*, in their order, with everything a detail view shows, in four queries."""
+    ids = [server.pk for server in servers]
+    if not ids:
+        return []
+    metadata, tags = _metadata_and_tags(ids)
+    volumes = _volumes(ids)
+    nics = nics_of(ids)
+    diagnostics = _latest_diagnostics(ids)
+    return [
+        ServerDetail(
+            server=server,
+            metadata=metadata[server.pk],
+            tags=tags[server.pk],
+            volumes=volumes[server.pk],
+            nics=nics[server.pk],
+            diagnostic=diagnostics.get(server.pk),
+        )
+        for server in servers
+    ]
+
+
+def detail(server: Server) -> ServerDetail:
+    """Return one server with everything a detail view shows."""
+    return details([server])[0]
+
+
+def _metadata_and_tags(ids: Sequence[int]) -> tuple[dict[int, dict[str, str]], dict[int, list[str]]]:
+    """Both are pairs of texts, so that one query brings them together."""
+    items = ServerMetadata.objects.filter(server__in=ids).order_by()
+    active = ServerTag.objects.filter(
+        server__in=ids, status=TagStatus.ACTIVE, tag__startswith=USER_PREFIX
+    ).order_by()
+    rows = items.values_list("server_id", "pk", Value("m"), "meta_key", "meta_value").union(
+        active.values_list("server_id", "pk", Value("t"), "tag", Value("")), all=True
+    )
+    metadata: dict[int, dict[str, str]] = defaultdict(dict)
+    tags: dict[int, list[str]] = defaultdict(list)
+    for server_id, _, kind, key, value in sorted(rows, key=lambda row: row[1]):
+        if kind == "m":
+            metadata[server_id][key] = value
+        else:
+            tags[server_id].append(key.removeprefix(USER_PREFIX))
+    return metadata, tags
+
+
+def _volumes(ids: Sequence[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    rows = Volume.objects.filter(machine__in=ids, deleted=False).order_by("pk")
+    for server_id, volume_id in rows.values_list("machine_id", "pk"):
+        found[server_id].append(volume_id)
+    return found
+
+
+def nics_of(ids: Sequence[int]) -> dict[int, list[Nic]]:
+    """Return the active NICs of servers by id, with their addresses, in one query."""
+    rows = (
+        Port.objects.filter(machine__in=ids, state=PortState.ACTIVE)
+        .annotate(ip=FilteredRelation("ips", condition=Q(ips__deleted=False)))
+        .annotate(version=F("ip__ipversion"), address=F("ip__address"), floating=F("ip__floating_ip"))
+        .annotate(network_is_public=F("network__public"))
+        .order_by("pk", "ip__pk")
+        .values_list(
+            "machine_id",
+            "pk",
+            "network_id",
+            "mac",
+            "network_is_public",
+            "firewall_profile",
+            "version",
+            "address",
+            "floating",
+        )
+    )
+    found: dict[int, list[Nic]] = defaultdict(list)
+    for server_id, port_id, network_id, mac, public, firewall, version, address, floating in rows:
+        nics = found[server_id]
+        if not nics or nics[-1].id != port_id:
+            nics.append(Nic(port_id, network_id, mac or "", public, firewall))
+        if address is not None:
+            nics[-1].addresses.append(Address(version, address, floating))
+    return found
+
+
+def _latest_diagnostics(ids: Sequence[int]) -> dict[int, ServerDiagnostic]:
+    newest = ServerDiagnostic.objects.filter(server=OuterRef("pk")).order_by("-created", "-pk")
+    chosen = Server.objects.filter(pk__in=ids).order_by().values(newest=Subquery(newest.values("pk")[:1]))
+    return {row.server_id: row for row in ServerDiagnostic.objects.filter(pk__in=chosen).order_by()}
+
+
+def diagnostics_of(server: Server) -> list[ServerDiagnostic]:
+    """Return all messages about a server's deployment, newest first."""
+    return list(server.diagnostics.order_by("-created", "-pk")[:MAX_PAGE])

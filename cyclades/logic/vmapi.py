@@ -1,0 +1,64 @@
+"""One-time parameters of a new server: the only way its secrets reach the node (compute contract 17).
+
+They live encrypted in the shared cache, never in the database or in Ganeti's configuration. Whoever
+reads an entry first uses it up.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.cache import cache
+
+from synnefo import crypto
+from synnefo.errors import NotFound
+
+PURPOSE = "vmapi-params"
+KEY_PURPOSE = "vmapi-key"
+
+
+def new_key() -> str:
+    """Return a fresh, unguessable key."""
+    return str(uuid.uuid4())
+
+
+def publish(params: Mapping[str, str], *, key: str | None = None) -> str:
+    """Store *params* for ``VMAPI_TIMEOUT`` seconds and return the URL that gives them out once.
+
+    To be called after the commit of the server and before its job is submitted.
+    """
+    key = key or new_key()
+    text = json.dumps(dict(params), ensure_ascii=False)
+    cache.set(_entry(key), crypto.encrypt(text, PURPOSE), timeout=settings.VMAPI_TIMEOUT)
+    return url_for(key)
+
+
+def url_for(key: str) -> str:
+    """Return the address a node fetches the parameters of *key* from."""
+    base = urlsplit(settings.CYCLADES_BASE_URL)
+    host = settings.VMAPI_BASE_HOST.rstrip("/") or f"{base.scheme}://{base.netloc}"
+    return f"{host}{base.path.rstrip('/')}/vmapi/v1.0/server-params/{key}"
+
+
+def take(key: str) -> str:
+    """Return the JSON text of *key* and use it up; raises ``NotFound`` when missing, expired or used.
+
+    Of several readers at the same time one wins: the claim is the cache's atomic ``add``.
+    """
+    entry = _entry(key)
+    sealed = cache.get(entry)
+    if not sealed:
+        raise NotFound("No such server parameters")
+    if settings.VMAPI_RESET_PARAMS:
+        if not cache.add(f"{entry}.used", "1", timeout=settings.VMAPI_TIMEOUT):
+            raise NotFound("No such server parameters")
+        cache.delete(entry)
+    return crypto.decrypt(sealed, PURPOSE)
+
+
+def _entry(key: str) -> str:
+    return f"vmapi_{key}"

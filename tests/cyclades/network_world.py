@@ -1,0 +1,67 @@
+"""One of everything that the network and image services have, with its owner and somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from astakos import public as astakos
+from cyclades.logic import floating_ips, networks, ports, subnets, value_pools
+from cyclades.models import IPAddress, Network
+from cyclades.services import COMPONENT, SERVICES
+from synnefo.credentials import Credentials
+from tests.cyclades.compute_fixtures import QUOTA
+from tests.cyclades.image_fixtures import ImageUser
+from tests.cyclades.network_fixtures import make_public, subnet_of
+
+
+class World:
+    """One of everything, owned by ``owner``; ``member`` shares the owner's project, ``other`` nothing."""
+
+    def __init__(self, make_user: Callable[[str], ImageUser]) -> None:
+        astakos.register_component(
+            name=COMPONENT,
+            base_url="http://testserver/cyclades",
+            ui_url="http://testserver/ui",
+            services=SERVICES,
+        )
+        from astakos.models import Resource
+
+        for name, limit in QUOTA.items():
+            Resource.objects.filter(name=name).update(uplimit=limit)
+        administrator = Credentials.administrator()
+        value_pools.create(administrator, kind=value_pools.MAC_PREFIX, size=64, base="aa:00:0", offset=None)
+        self.owner, self.other = make_user("olga"), make_user("oscar")
+        acting = astakos.authenticate(self.owner.token)
+        self.public = make_public("203.0.113.0/24")
+        self.network = networks.create(acting, flavor_name="MAC_FILTERED", name="lab")
+        request = subnets.SubnetRequest(cidr="10.20.30.0/24")
+        self.subnet = subnets.create(acting, network_id=self.network.pk, request=request)
+        self.port = ports.create(acting, request=ports.PortRequest(network_id=self.network.pk))
+        self.ip = floating_ips.create(acting)
+        self.image = self.owner.register(self.owner.upload("debian"))["x-image-meta-id"]
+
+    def share(self) -> None:
+        """Share everything with the project of ``other``."""
+        for model in (Network, IPAddress):
+            model.objects.exclude(userid=None).update(shared_to_project=True, project=self.other.uuid)
+        self.owner.api("PUT", f"images/{self.image}/members/{self.other.uuid}")
+
+    def path(self, template: str) -> str:
+        return template.format(
+            network=self.network.pk,
+            public=self.public.pk,
+            subnet=self.subnet.pk,
+            public_subnet=subnet_of(self.public).pk,
+            port=self.port.pk,
+            ip=self.ip.pk,
+            image=self.image,
+            member=self.other.uuid,
+        )
+
+
+@pytest.fixture
+def world(make_image_user: Callable[[str], ImageUser]) -> World:
+    """The world of a test."""
+    return World(make_image_user)

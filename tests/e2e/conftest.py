@@ -1,0 +1,66 @@
+"""Clouds of real components, started once, and their logs in the report of a failed test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import started
+from tests.e2e.cloud_user import CloudUser
+from tests.lab.cloud import Cloud
+from tests.lab.guest import guest_image
+from tests.lab.instance import Unavailable
+from tests.lab.names import resolve_here
+from tests.lab.packages import why_missing
+
+_clouds: list[Cloud] = []
+
+
+def _cloud(hypervisor: str) -> Iterator[Cloud]:
+    cloud = started(lambda: Cloud(hypervisor=hypervisor))
+    _clouds.append(cloud)
+    with resolve_here(cloud.cluster.names):
+        yield cloud
+    _clouds.remove(cloud)
+    cloud.stop()
+
+
+@pytest.fixture(scope="session")
+def real_cloud() -> Iterator[Cloud]:
+    """A cloud whose servers are QEMU guests."""
+    try:
+        guest_image()
+    except Unavailable as error:
+        pytest.skip(why_missing(str(error)))
+    yield from _cloud("kvm")
+
+
+@pytest.fixture(scope="session")
+def fast_cloud() -> Iterator[Cloud]:
+    """A cloud on a real Ganeti whose servers are marker files."""
+    yield from _cloud("fake")
+
+
+@pytest.fixture
+def user(real_cloud: Cloud) -> Iterator[CloudUser]:
+    """The demo user of the real cloud."""
+    with real_cloud.client() as client:
+        yield CloudUser(client, real_cloud.credentials["user_uuid"])
+
+
+@pytest.fixture
+def fast_user(fast_cloud: Cloud) -> Iterator[CloudUser]:
+    """The demo user of the fast cloud."""
+    with fast_cloud.client() as client:
+        yield CloudUser(client, fast_cloud.credentials["user_uuid"])
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Add the logs of the running clouds to what is shown of a failure."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.failed:
+        report.sections += [(f"logs of {cloud.name}", cloud.logs()) for cloud in _clouds]
