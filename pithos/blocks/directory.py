@@ -1,4 +1,3 @@
-# ruff: noqa: PTH
 # This is the hot path: one system call where pathlib makes several.
 """The block store as a directory, local or on a shared file system (object-storage contract 19.1).
 

@@ -19,7 +19,7 @@ from pithos.logic.objects import Part, address_of, load_map, require_available
 from pithos.logic.permissions import Sharing
 from pithos.logic.sharing import set_sharing
 from pithos.logic.statistics import touch
-from pithos.models import Attribute, Cluster, Grant, Node, Version
+from pithos.models import Attribute, Cluster, Grant, Node, PublicLink, Version
 from pithos.streams import read_range
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
@@ -189,6 +189,11 @@ def open_object(credentials: Credentials | None, *, uuid: str) -> Iterator[bytes
 def block_hashes(mapfile: str | None, *, size: int) -> list[str]:
     """Return the hashes in hexadecimal of the blocks that a map of an object of ``size`` bytes lists."""
     return [digest.hex() for digest in load_map(Part(mapfile, size))]
+
+
+def public_id(*, uuid: str) -> str | None:
+    """Return the public id of the object of this id, or None if it is not published."""
+    return PublicLink.objects.filter(node=_current(uuid).node).values_list("url", flat=True).first()
 
 
 def _current(uuid: str) -> Version:
