@@ -24,7 +24,8 @@ def _announce(cloud: Cloud) -> None:
     print(banner(layout, cloud.credentials))
     for name, text in describe(cloud).items():
         print(f"  {name:<14}{text}")
-    print(f"\nA bootable image to upload: {guest_image()} (root's password: {PASSWORD})\n", flush=True)
+    print(f"\nA bootable image to upload: {guest_image()} (root's password: {PASSWORD})")
+    print("Unlike the demo's, this cloud's data is removed when it stops.\n", flush=True)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -188,8 +189,7 @@ class Cloud(Instance):
             return False
 
     def _dispatcher_consumes(self) -> bool:
-        listing = self.broker.control("list_queues", "--formatter", "json", "name", "consumers")
-        return any(queue["consumers"] and "events-op" in queue["name"] for queue in json.loads(listing))
+        return any(self.broker.consumers(f"snf-events-op{suffix}") for suffix in ("", "-q"))
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End one of the project's processes, by default without a chance to tidy up."""
@@ -259,6 +259,7 @@ def describe(cloud: Cloud) -> Mapping[str, str]:
         "memcached": cloud.cache.address,
         "Ganeti RAPI": f"{cloud.cluster.rapi_url}, user {cloud.cluster.user}, {cloud.cluster.password}",
         "Ganeti shell": " ".join(cloud.cluster.inside(["bash"])),
-        "Settings": str(cloud.settings_directory),
+        "snf-manage": f"SYNNEFO_SETTINGS_DIR={cloud.settings_directory} "
+        + shlex.join(cloud.cluster.with_names([sys.executable, PROJECT / "manage.py"])),
         "Logs": str(cloud.directory),
     }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+import pika
+import pika.exceptions
 
 from tests.lab.instance import Instance, Unavailable, free_ports, port_answers, run_tool
 
@@ -212,3 +216,15 @@ class RabbitMQ:
     def control(self, *arguments: str) -> str:
         """``rabbitmqctl`` on the first node."""
         return self.nodes[0].control(*arguments)
+
+    def consumers(self, queue: str) -> int:
+        """How many consumers a queue has; 0 when there is no such queue."""
+        try:
+            connection = pika.BlockingConnection(pika.URLParameters(self.url))
+        except pika.exceptions.AMQPError:
+            return 0
+        with contextlib.closing(connection):
+            try:
+                return int(connection.channel().queue_declare(queue, passive=True).method.consumer_count)
+            except pika.exceptions.ChannelClosed:
+                return 0
