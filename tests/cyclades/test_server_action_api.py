@@ -5,11 +5,26 @@ from __future__ import annotations
 import pytest
 
 from cyclades.api.compute.actions import ACTIONS, NOT_OFFERED
+from cyclades.logic import quota
 from cyclades.models import JobIntent, ServerState, Task
 
 pytestmark = [pytest.mark.db, pytest.mark.usefixtures("submitted")]
 
 STOPPED, STARTED = ServerState.STOPPED, ServerState.STARTED
+
+
+@pytest.fixture
+def make_charged(make_server):
+    """Servers whose quota is charged as if they had been created and reached their state."""
+
+    def make(**values):
+        server = make_server(**values)
+        released = quota.server_deltas(server, Task.DESTROY)
+        charged = {p: {name: -q for name, q in resources.items()} for p, resources in released.items()}
+        quota.charge_now(server.userid, charged, name="test")
+        return server
+
+    return make
 
 
 def act(person, server, body):
@@ -29,8 +44,8 @@ def act(person, server, body):
         (STOPPED, {"reboot": {"type": "SOFT"}}, Task.REBOOT, "reboot"),
     ],
 )
-def test_action_is_accepted_and_its_job_intended(person, make_server, state, body, task, ganeti_action):
-    server = make_server(operstate=state)
+def test_action_is_accepted_and_its_job_intended(person, make_charged, state, body, task, ganeti_action):
+    server = make_charged(operstate=state)
     response = act(person, server, body)
     assert (response.status_code, response.content) == (202, b"")
     server.refresh_from_db()
@@ -93,10 +108,12 @@ def test_start_beyond_the_quota_is_413_and_changes_nothing(person, make_server, 
     assert not JobIntent.objects.exists()
 
 
-def test_stop_and_destroy_release_nothing_before_the_job_ends(person, make_server):
-    server = make_server()
-    act(person, server, {"shutdown": {}})
-    assert person.usage("cyclades.cpu")[0] == 0
+@pytest.mark.parametrize("body", [{"shutdown": {}}, None])
+def test_stop_and_destroy_release_nothing_before_the_job_ends(person, make_charged, body):
+    server = make_charged()
+    response = person.api.delete(f"servers/{server.pk}") if body is None else act(person, server, body)
+    assert response.status_code in (202, 204)
+    assert person.usage("cyclades.cpu")[0] == 2
     server.refresh_from_db()
     assert server.serial is not None
 
@@ -109,17 +126,18 @@ def test_an_offline_backend_is_503(person, make_server, backend):
     assert response["Retry-After"]
 
 
-def test_destroy_overrides_a_pending_start_and_its_commission(person, make_server):
-    server = make_server(operstate=STOPPED)
+def test_destroy_overrides_a_pending_start_and_its_commission(person, make_charged):
+    server = make_charged(operstate=STOPPED)
     act(person, server, {"start": {}})
+    assert person.usage("cyclades.cpu") == (2, 2)
     assert person.api.delete(f"servers/{server.pk}").status_code == 204
     server.refresh_from_db()
     assert server.task == Task.DESTROY
     assert person.usage("cyclades.cpu") == (0, 0)
 
 
-def test_destroying_again_intends_no_second_job(person, make_server):
-    server = make_server()
+def test_destroying_again_intends_no_second_job(person, make_charged):
+    server = make_charged()
     assert [person.api.delete(f"servers/{server.pk}").status_code for _ in range(2)] == [204, 204]
     assert JobIntent.objects.filter(server=server).count() == 1
 

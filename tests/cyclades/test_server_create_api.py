@@ -36,7 +36,7 @@ def test_foreign_content_type_is_400(person, content_type):
     assert person.api.post("servers", "{}", content_type=content_type).status_code == 400
 
 
-@pytest.mark.parametrize("raw", ["", "{", "[]", "null", '"x"', "{\"server\": NaN}", "\ud800".encode("utf-16")])
+@pytest.mark.parametrize("raw", ["", "{", "[]", "null", '"x"', '{"server": NaN}', b"\xff\xfe", "[" * 5000])
 def test_body_that_is_no_object_is_400(person, raw):
     assert person.api.post("servers", raw).status_code == 400
 
@@ -169,7 +169,11 @@ def test_the_given_password_comes_back(create):
 def test_a_made_password_has_every_class(create):
     password = create().json()["server"]["adminPass"]
     assert len(password) == 10
-    assert any(map(str.isupper, password)) and any(map(str.islower, password)) and any(map(str.isdigit, password))
+    assert (
+        any(map(str.isupper, password))
+        and any(map(str.islower, password))
+        and any(map(str.isdigit, password))
+    )
 
 
 def test_without_a_backend_it_is_503(create, backend):

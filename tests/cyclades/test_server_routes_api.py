@@ -1,0 +1,125 @@
+"""Every route of the compute root: authentication, verbs, others' servers, malformed bodies."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cyclades.models import Server
+
+pytestmark = [pytest.mark.db, pytest.mark.usefixtures("submitted")]
+
+#: Method, path of a server's sub-resource, body, status for the owner of an idle started server.
+CALLS = [
+    ("GET", "", None, 200),
+    ("PUT", "", {"server": {"name": "new"}}, 204),
+    ("GET", "/password", None, 404),
+    ("DELETE", "/password", None, 204),
+    ("GET", "/ips", None, 200),
+    ("GET", "/diagnostics", None, 200),
+    ("GET", "/metadata", None, 200),
+    ("POST", "/metadata", {"metadata": {"a": "b"}}, 201),
+    ("PUT", "/metadata", {"metadata": {"a": "b"}}, 200),
+    ("PUT", "/metadata/a", {"meta": {"a": "b"}}, 201),
+    ("GET", "/metadata/none", None, 404),
+    ("DELETE", "/metadata/none", None, 404),
+    ("POST", "/action", {"reboot": {}}, 202),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), CALLS)
+def test_owner(person, make_server, method, path, body, status):
+    assert person.api.call(method, f"v2.0/servers/{make_server().pk}{path}", body).status_code == status
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), CALLS)
+def test_stranger_gets_404(stranger, make_server, method, path, body, status):
+    assert stranger.api.call(method, f"v2.0/servers/{make_server().pk}{path}", body).status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), CALLS)
+def test_without_a_token_it_is_401(anonymous, make_server, method, path, body, status):
+    response = anonymous.call(method, f"v2.0/servers/{make_server().pk}{path}", body)
+    assert response.status_code == 401
+    assert set(response.json()) == {"unauthorized"}
+
+
+#: Forgetting a password is no change of the server.
+WRITES = [call for call in CALLS if call[0] != "GET" and call[3] < 300 and call[1] != "/password"]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), WRITES)
+def test_writes_to_a_suspended_server_are_403(person, make_server, method, path, body, status):
+    server = make_server(suspended=True)
+    assert person.api.call(method, f"v2.0/servers/{server.pk}{path}", body).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("servers", "GET,POST"), ("flavors", "GET"), ("os-keypairs", "GET,POST"), ("extensions", "GET")],
+)
+def test_wrong_verb_is_405_before_authentication(anonymous, path, allowed):
+    response = anonymous.call("PATCH", f"v2.0/{path}")
+    assert (response.status_code, response["Allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("path", ["servers/abc", "flavors/abc", "nothing", "servers/1/nothing"])
+def test_unknown_path_is_400(anonymous, path):
+    assert anonymous.get(path).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["", "/", "v2.0", "v2.0/"])
+def test_version_documents_need_no_token(client, path):
+    url = "/cyclades/compute" if path == "" else f"/cyclades/compute/{path.lstrip('/')}"
+    assert client.get(url).status_code == 200
+
+
+def test_extensions(person):
+    assert person.api.get("extensions").json() == {"extensions": []}
+    assert person.api.get("extensions/zzz").status_code == 404
+
+
+@pytest.mark.parametrize("number", [0, 2**63 - 1, 2**63, 10**40])
+def test_ids_out_of_range_are_no_error_of_ours(person, number):
+    assert person.api.get(f"servers/{number}").status_code in (400, 404)
+    assert person.api.get(f"flavors/{number}").status_code in (400, 404)
+
+
+def test_metadata_limit_holds_for_the_result(person, make_server):
+    server = make_server()
+    for start in (0, 6):
+        items = {str(i): "v" for i in range(start, start + 6)}
+        response = person.api.post(f"servers/{server.pk}/metadata", {"metadata": items})
+    assert response.status_code == 400
+    assert server.metadata.count() == 6
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+fields = st.sampled_from(
+    ["name", "imageRef", "flavorRef", "metadata", "tags", "personality", "networks", "project", "key_name",
+     "SNF:key_names", "adminPass", "user_data", "block_device_mapping_v2", "shared_to_project", "min_count"]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(field=fields, value=json_values)
+def test_no_value_of_any_field_is_an_error_of_ours(person, backend, create_body, field, value):
+    response = person.api.post("servers", {"server": create_body | {field: value}})
+    assert response.status_code < 500 or response.status_code == 501
+    Server.objects.all().delete()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=json_values, path=st.sampled_from(["", "/action", "/metadata", "/metadata/a"]))
+def test_no_body_is_an_error_of_ours(person, make_server, body, path):
+    import json
+
+    server = make_server()
+    method = "PUT" if path in ("", "/metadata/a") else "POST"
+    response = person.api.call(method, f"v2.0/servers/{server.pk}{path}", json.dumps(body))
+    assert response.status_code < 500 or response.status_code == 501
