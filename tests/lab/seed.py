@@ -1,7 +1,7 @@
 """First content of the lab's cloud, as an administrator would enter it; prints the users as JSON.
 
 Runs as a program with the cloud's settings: ``BASE-URL CLUSTER RAPI-PORT USER PASSWORD HYPERVISOR``.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
