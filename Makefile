@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8000
 DATA ?= var/demo
+# Processes that share the tests; the real clusters stay in one of them.
+WORKERS ?= 2
 
 .PHONY: run test lint format docs bench lab clean
 
@@ -26,7 +28,7 @@ run: $(VENV)/.run
 ## test: install what the tests need, start private servers, run everything
 test: $(VENV)/.test
 	tests/lab/install_packages.sh
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 ## lint: style, types and layering
 lint: $(VENV)/.test

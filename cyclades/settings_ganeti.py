@@ -102,7 +102,8 @@ declare(
     True,
     type=bool,
     conf=_BACKEND,
-    help="Whether RAPI's certificate is verified; only a private network can do without.",
+    help="Verify RAPI's certificate and name. False with RAPI_CA_FILE still pins that file's certificate, "
+    "whatever its name (Ganeti makes its own with a fixed one); False alone verifies nothing.",
 )
 declare(
     "RAPI_CONNECT_TIMEOUT", 5.0, type=(float, int), conf=_BACKEND, help="Seconds to wait for a connection."

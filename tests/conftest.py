@@ -83,6 +83,16 @@ def kamaki(tmp_path_factory: pytest.TempPathFactory) -> Kamaki:
     return Kamaki(program, tmp_path_factory.mktemp("kamaki"))
 
 
+# -- who runs what, when several processes share the work ------------------------------------------------
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of real clusters in one process, so that each cluster is started once."""
+    for item in items:
+        if item.get_closest_marker("e2e") or item.nodeid.startswith("tests/lab/"):
+            item.add_marker(pytest.mark.xdist_group("clusters"))
+
+
 # -- skipped tests in CI -------------------------------------------------------------------------------
 
 

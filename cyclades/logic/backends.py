@@ -10,10 +10,12 @@ from typing import Any
 from django.db import IntegrityError
 
 from cyclades.ganeti import clients, networks, refresh
+from cyclades.logic.pools import BitPool
 from cyclades.models import (
     MAX_BACKENDS,
     Backend,
     BackendNetwork,
+    IPPool,
     Network,
     NetworkState,
     ProjectBackend,
@@ -143,6 +145,26 @@ def provide_public_networks(backend: Backend) -> list[NetworkJob]:
             log.error("network %d in backend %s: %s", network.pk, backend.clustername, error)
             results.append(NetworkJob(network, row, (), str(error)))
     return results
+
+
+def public_addresses(backend: Backend) -> tuple[int, int]:
+    """Return how many public IPv4 addresses servers of *backend* can still get, and how many there are.
+
+    Drained networks have none to give.
+    """
+    free = total = 0
+    pools = IPPool.objects.filter(
+        subnet__deleted=False,
+        subnet__network__public=True,
+        subnet__network__deleted=False,
+        subnet__network__backend_networks__backend=backend,
+        subnet__network__backend_networks__deleted=False,
+    ).select_related("subnet__network")
+    for row in pools:
+        pool = BitPool(row.size, row.available_map, row.reserved_map)
+        total += pool.size
+        free += 0 if row.subnet.network.drained else pool.count_free()
+    return free, total
 
 
 def wait_for_job(backend: Backend, job_id: int, *, timeout: float = 600.0) -> Mapping[str, Any]:

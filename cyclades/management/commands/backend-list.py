@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from cyclades.logic import backends
 from cyclades.models import Backend
 from synnefo.management.listing import Field, ListCommand
 
@@ -29,6 +30,9 @@ class Command(ListCommand):
         "vms": Field("server_count", "Servers that are not deleted"),
         "hypervisor": Field("hypervisor", "Hypervisor"),
         "disk_templates": Field("disk_templates", "Disk templates it offers"),
+        "ips": Field(
+            lambda b: _of_total(*backends.public_addresses(b)), "Free and total public IPv4 addresses"
+        ),
         "mem": Field(lambda b: _of_total(b.mfree, b.mtotal), "Free and total memory in MiB"),
         "disk": Field(lambda b: _of_total(b.dfree, b.dtotal), "Free and total disk in MiB"),
         "cpus": Field("ctotal", "CPUs of its nodes"),
@@ -43,6 +47,7 @@ class Command(ListCommand):
         "offline",
         "public",
         "vms",
+        "ips",
         "hypervisor",
         "disk_templates",
     )
