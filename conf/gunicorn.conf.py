@@ -21,5 +21,7 @@ limit_request_line = 8190
 limit_request_fields = 200
 limit_request_field_size = 16380
 accesslog = None
+# Its default place is one file for all servers of a user.
+control_socket_disable = True
 
 __all__ = ["pre_request"]

@@ -55,7 +55,8 @@ def remove_all(user: CloudUser, before: dict[str, int]) -> None:
 def settle(cloud: Cloud, check: Callable[[], None]) -> None:
     """Wait for agreement; at most one run of the reconciler may be needed."""
     try:
-        eventually(check, timeout=25)
+        # The repair task gives a submission 15 s, and Ganeti needs its time too.
+        eventually(check, timeout=45)
     except AssertionError:
         cloud.manage("reconcile-servers", "--fix-all", check=False)
         eventually(check, timeout=25)
