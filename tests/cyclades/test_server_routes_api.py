@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from cyclades.models import Server
 pytestmark = [pytest.mark.db, pytest.mark.usefixtures("submitted")]
 
 #: Method, path of a server's sub-resource, body, status for the owner of an idle started server.
-CALLS = [
+CALLS: list[Any] = [
     ("GET", "", None, 200),
     ("PUT", "", {"server": {"name": "new"}}, 204),
     ("GET", "/password", None, 404),
