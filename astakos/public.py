@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -23,7 +24,7 @@ from astakos.logic.ledger import ProvisionRequest as Provision
 from astakos.logic.limits import project_holder, user_holder
 from astakos.logic.quotas import ProjectQuota, UserQuota
 from astakos.logic.resources import ResourceDefinition
-from astakos.logic.services import ServiceDefinition
+from astakos.logic.services import ServiceDefinition, export_document
 from astakos.logic.tokens import user_token
 from astakos.logic.users import UserCatalog
 from synnefo.api import request_token
@@ -49,6 +50,7 @@ __all__ = [
     "authenticate_service",
     "charge",
     "create_user",
+    "export_services",
     "is_project_member",
     "issue_commission",
     "pending_commissions",
@@ -182,6 +184,13 @@ def register_component(
 def service_definitions() -> tuple[ServiceDefinition, ...]:
     """Return the services that identity itself offers, for ``register_component``."""
     return registration.service_definitions()
+
+
+def export_services(
+    *, component: str, base_url: str, definitions: Sequence[ServiceDefinition]
+) -> dict[str, dict[str, Any]]:
+    """Return the document about a component's services that ``service-import`` reads."""
+    return export_document(component=component, base_url=base_url, definitions=definitions)
 
 
 def create_user(

@@ -20,7 +20,7 @@ declare(
     3600,
     type=int,
     conf=_API,
-    help="Oldest changes-since, in seconds before now, that lists accept; deleted rows live at least as long.",
+    help="Oldest changes-since, in seconds before now, that lists accept.",
 )
 declare(
     "CYCLADES_SHARED_RESOURCES_ENABLED",
@@ -85,9 +85,7 @@ declare(
     conf=_VMAPI,
     help="Seconds a node has to fetch a new server's parameters.",
 )
-declare(
-    "USERDATA_MAX_SSH_KEYS_PER_USER", 10, type=int, conf=_USERDATA, help="Most SSH keys a user may keep."
-)
+declare("USERDATA_MAX_SSH_KEYS_PER_USER", 10, type=int, conf=_USERDATA, help="Most SSH keys a user may keep.")
 declare(
     "USERDATA_SSH_KEY_MAX_CONTENT_LENGTH",
     30000,

@@ -34,6 +34,9 @@ class Conditions:
             raise NotModified()
 
 
+NO_CONDITIONS = Conditions(None, None)
+
+
 def parse_conditions(headers: Mapping[str, str]) -> Conditions:
     """Return the entity tag conditions among the request's decoded ``headers`` (lower-case names)."""
     return Conditions(_tags(headers.get("if-match")), _tags(headers.get("if-none-match")))

@@ -61,7 +61,8 @@ def update_domain_metadata(
 ) -> ObjectInfo:
     """Merge (an empty value removes) or replace an object's metadata in one domain; makes a new version.
 
-    Raises NotFound, Forbidden without write access, BadRequest for keys over 128 or values over 256 characters.
+    Raises NotFound, Forbidden without write access, BadRequest for keys over 128 or values over 256
+    characters.
     """
     return domains.update_domain_metadata(
         credentials, uuid=uuid, domain=domain, items=metadata, replace=replace

@@ -42,7 +42,9 @@ def parse_range(header: str | None, size: int) -> list[ByteRange] | None:
         return None
     parts = text[6:].split(",")
     matches = [_PART.fullmatch(part) for part in parts]
-    if len(parts) > MAX_RANGES or any(match is None or part == "-" for match, part in zip(matches, parts)):
+    if len(parts) > MAX_RANGES or any(
+        match is None or part == "-" for match, part in zip(matches, parts, strict=True)
+    ):
         return None
     spans = [_span(match.group(1), match.group(2), size) for match in matches if match]
     if any(span is None for span in spans):

@@ -51,7 +51,7 @@ declare(
     type=str,
     choices=("always", "cached", "never"),
     conf=_BACKEND,
-    help="Check blocks against their hash when read: each time, once an hour and change of the file, or never.",
+    help="Check blocks against their hash when read: always, once per hour and change of the file, never.",
 )
 declare(
     "PITHOS_BACKEND_BLOCK_SIZE",

@@ -77,5 +77,9 @@ def setup(*, json_lines: bool, level: str, log_file: str) -> dict[str, Any]:
         },
         "handlers": {"main": handler},
         "root": {"handlers": ["main"], "level": level},
-        "loggers": {"django.server": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            "django.server": {"level": "WARNING"},
+            "django.request": {"level": "ERROR"},
+        },
     }

@@ -47,7 +47,7 @@ def payload(action: str, body: Mapping[str, Any] | None = None) -> Payload:
     return {"action": action, "body": dict(body or {})}
 
 
-def create_payload(  # noqa: PLR0917  (read like the contract's list)
+def create_payload(
     server: Server,
     flavor: Flavor,
     ports: Sequence[Port],

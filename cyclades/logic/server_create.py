@@ -242,7 +242,7 @@ def _parameters(root: Volume, plan: _Plan) -> dict[str, str]:
     image = plan.image
     # Storage that clones the image by itself leaves nothing to copy.
     clones = root.volume_type.provider in settings.GANETI_CLONE_PROVIDERS
-    params = {
+    params: dict[str, str] = {
         "img_id": "null" if clones else f"pithosmap://{image.mapfile}/{image.size}",
         "img_passwd": plan.password,
         "img_format": image.disk_format,

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 from urllib.parse import quote
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -55,7 +54,7 @@ class OpenFileResponse(StreamingHttpResponse):
     def __init__(self, file: SizedFile, status: int) -> None:
         super().__init__(iter(lambda: file.read(_PIECE), b""), status=status)
         self.file_to_stream = file
-        self._resource_closers.append(file.file.close)
+        self._resource_closers.append(file.file.close)  # type: ignore[attr-defined]
 
 
 def object_headers(view: ObjectView) -> dict[str, str]:
@@ -245,6 +244,6 @@ def _dress(
         # The percent signs of an extended file name are its encoding already.
         is_encoded = name == "Content-Disposition" and "filename*=UTF-8''" in value and value.isascii()
         response[encode_name(name)] = value if is_encoded else encode_value(value)
-    response["Content-Type"] = view.version.type or settings.DEFAULT_CONTENT_TYPE
+    response["Content-Type"] = view.version.type or "application/octet-stream"
     if length is not None:
         response["Content-Length"] = str(length)

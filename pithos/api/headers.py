@@ -30,9 +30,9 @@ def request_headers(request: HttpRequest) -> dict[str, str]:
     Raises BadRequest for what is not UTF-8 after decoding or contains NUL.
     """
     decoded: dict[str, str] = {}
-    for key, value in request.META.items():
-        if _RELEVANT.match(key) and isinstance(value, str):
-            name = key[5:].replace("_", "-")
+    for key, raw in request.META.items():
+        if _RELEVANT.match(key) and isinstance(raw, str):
+            name, value = key[5:].replace("_", "-"), raw
             if "%" in name or "%" in value:
                 name, value = _unquote(name), _unquote(value)
             decoded[_utf8(name).lower()] = "" if value == "~" else _utf8(value).strip()

@@ -43,7 +43,7 @@ def limit(request: HttpRequest) -> int:
 
 
 def until_for_reading(request: HttpRequest) -> datetime | None:
-    """Return the moment in the past that a reading request asks about; anything else than a time is absent."""
+    """Return the moment in the past that a reading request asks about; what is no time counts as absent."""
     value = text(request, "until")
     return _moment(value) if _DECIMAL.fullmatch(value) else None
 

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def reply_format(request: HttpRequest, *, default: str = "json") -> str:
     """Return json, xml or text: by query, by Accept, else the operation's default."""
     if request.GET.get("format") in ("json", "xml"):
-        return request.GET["format"]
+        return str(request.GET.get("format"))
     for item in request.META.get("HTTP_ACCEPT", "").split(","):
         media = item.split(";", 1)[0].strip().lower()
         if media in ("application/json", "application/xml"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from astakos import public as astakos
 from synnefo.api import ApiService, request_token
 from synnefo.credentials import Credentials
-from synnefo.errors import Unauthorized
+from synnefo.errors import SynnefoError, Unauthorized
 
 
 def authenticate(request: HttpRequest) -> Credentials:
@@ -36,10 +36,10 @@ def optional_caller(request: HttpRequest) -> Credentials | None:
 class PithosService(ApiService):
     """The dialect's faults: XML where asked for, and no body for HEAD."""
 
-    def fault(self, request: HttpRequest, error: Exception) -> HttpResponseBase:  # type: ignore[override]
+    def fault(self, request: HttpRequest, error: SynnefoError) -> HttpResponseBase:
         """Render a fault; a HEAD reply has no body."""
-        response = super().fault(request, error)  # type: ignore[arg-type]
-        if request.method == "HEAD" and hasattr(response, "content"):
+        response = super().fault(request, error)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
             response.content = b""
         return response
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH  (this is the hot path: one system call where pathlib makes several)
 """The block store as a directory, local or on a shared file system (object-storage contract 19.1).
 
 A block lives in ``blocks/aa/bb/cc/<hash>``, a map in ``maps/aa/bb/cc/<name>``. A file appears under its name
@@ -30,7 +31,9 @@ _TOUCH_SECONDS = 60.0
 
 
 class DirectoryStore(BlockStore):
-    """Blocks as files under ``root``; ``umask`` bits are cleared from 0666/0777, ``fsync`` makes writes durable.
+    """Blocks as files under ``root``.
+
+    ``umask`` bits are cleared from 0666 and 0777; ``fsync`` makes writes durable.
 
     ``verify``: "always" hashes a block at each read, "cached" once per change of the file and hour and
     process, "never" trusts the disk.
@@ -91,13 +94,13 @@ class DirectoryStore(BlockStore):
             return None
         path = self.path_of(digest)
         try:
-            file = open(path, "rb", buffering=0)
+            file = open(path, "rb", buffering=0)  # noqa: SIM115  (the caller closes it)
         except FileNotFoundError:
             raise BlockMissing(f"block {digest.hex()} is not in the store") from None
         except OSError as error:
             raise BlockStoreError(f"block {digest.hex()} cannot be opened: {error}") from error
         try:
-            length = self._verify(digest, file)
+            length = self._verify(digest, file.fileno())
         except BlockCorrupt:
             self._set_aside(path, os.fstat(file.fileno()).st_ino)
             file.close()
@@ -105,7 +108,7 @@ class DirectoryStore(BlockStore):
         except OSError as error:
             file.close()
             raise BlockStoreError(f"block {digest.hex()} cannot be read: {error}") from error
-        return file, length  # type: ignore[return-value]  # FileIO has every method that readers use
+        return file, length
 
     def exists(self, digest: bytes) -> bool:
         """Tell whether the block's file is there; its time is renewed so that collection spares it."""
@@ -222,9 +225,8 @@ class DirectoryStore(BlockStore):
 
     # -- verification
 
-    def _verify(self, digest: bytes, file: BinaryIO | object) -> int:
+    def _verify(self, digest: bytes, descriptor: int) -> int:
         """Check an open block by policy and return its length; leaves the file at its beginning."""
-        descriptor = file.fileno()  # type: ignore[attr-defined, union-attr]
         state = os.fstat(descriptor)
         length = state.st_size
         if self.verify == "never" and 0 < length <= self.block_size:

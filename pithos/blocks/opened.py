@@ -14,16 +14,16 @@ def block_store() -> BlockStore:
     """Return the configured store."""
     return _open(
         settings.PITHOS_BACKEND_BLOCK_PATH,
-        settings.PITHOS_BACKEND_BLOCK_SIZE,
-        settings.PITHOS_BACKEND_HASH_ALGORITHM,
-        settings.PITHOS_BACKEND_BLOCK_UMASK,
-        settings.PITHOS_BACKEND_BLOCK_FSYNC,
-        settings.PITHOS_BACKEND_BLOCK_VERIFY,
+        block_size=settings.PITHOS_BACKEND_BLOCK_SIZE,
+        algorithm=settings.PITHOS_BACKEND_HASH_ALGORITHM,
+        umask=settings.PITHOS_BACKEND_BLOCK_UMASK,
+        fsync=settings.PITHOS_BACKEND_BLOCK_FSYNC,
+        verify=settings.PITHOS_BACKEND_BLOCK_VERIFY,
     )
 
 
 @lru_cache(maxsize=8)
-def _open(root: str, block_size: int, algorithm: str, umask: int, fsync: bool, verify: str) -> BlockStore:
+def _open(root: str, *, block_size: int, algorithm: str, umask: int, fsync: bool, verify: str) -> BlockStore:
     return DirectoryStore(
         root, block_size=block_size, algorithm=algorithm, umask=umask, fsync=fsync, verify=verify
     )

@@ -22,7 +22,7 @@ from pithos.logic.nodes import (
     lock_container,
 )
 from pithos.logic.permissions import require_owner
-from pithos.models import Attribute, Cluster, ContainerPolicy, Node, Version, Versioning
+from pithos.models import Attribute, Cluster, ContainerPolicy, Node, Statistics, Version, Versioning
 from pithos.paths import check_container
 from pithos.streams import store_body
 from synnefo import audit
@@ -240,7 +240,7 @@ def _move_project(credentials: Credentials, node: Node, project: str) -> None:
     assert account is not None
     _require_project(credentials, account.name, project)
     current_bytes, history_bytes = (
-        statistics.Statistics.objects.filter(pk=node.pk).values_list("current_bytes", "history_bytes").get()
+        Statistics.objects.filter(pk=node.pk).values_list("current_bytes", "history_bytes").get()
     )
     charged = current_bytes + (0 if settings.PITHOS_BACKEND_FREE_VERSIONING else history_bytes)
     quota.reassign(

@@ -152,7 +152,15 @@ def _copy(
     )
     blocks = digests_of(source) if foreign and source.available == Availability.READY else []
     return finish_write(
-        credentials, goal, target, previous, state, domains, wish, blocks=blocks, charged=charged
+        credentials,
+        container=goal,
+        address=target,
+        previous=previous,
+        state=state,
+        domains=domains,
+        wish=wish,
+        blocks=blocks,
+        charged=charged,
     )
 
 

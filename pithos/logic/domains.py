@@ -192,9 +192,9 @@ def block_hashes(mapfile: str | None, *, size: int) -> list[str]:
 
 
 def _current(uuid: str) -> Version:
-    rows = Version.objects.filter(uuid=uuid[:64], cluster=Cluster.CURRENT, node__parent__parent__isnull=False)
-    version = rows.select_related("node__parent__parent").first()
-    if version is None or "\0" in uuid:
+    rows = Version.objects.filter(uuid=uuid, cluster=Cluster.CURRENT, node__parent__parent__isnull=False)
+    version = None if "\0" in uuid else rows.select_related("node__parent__parent").first()
+    if version is None:
         raise NotFound("There is no such object.")
     return version
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -153,7 +154,7 @@ def _restricted(container: Node, query: ObjectQuery, visible: Q | None) -> Query
     return nodes
 
 
-def _meta_conditions(terms: Sequence[MetaTerm], link: str) -> Iterator[Q | Exists]:
+def _meta_conditions(terms: Sequence[MetaTerm], link: str) -> Iterator[Any]:
     """Yield conditions: any plain key, none of the negated ones, every comparison (contract 6.2)."""
 
     def items(**conditions: str) -> QuerySet[Attribute]:

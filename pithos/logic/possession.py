@@ -1,8 +1,8 @@
-"""Which stored blocks a hashmap may name: those the uploader's account has had (object-storage contract 15.5).
+"""Which stored blocks a hashmap may name: those the uploader's account has had.
 
 Knowing a block's hash is not owning its bytes. An account owns what it uploaded and what its objects have
 referred to; a block that is stored for somebody else only counts as missing, is sent again, and is still
-stored once.
+stored once (object-storage contract 15.5).
 """
 
 from __future__ import annotations

@@ -64,5 +64,5 @@ def check_container(container: Node, *, grew: int) -> None:
     used = Statistics.objects.values_list("current_bytes", flat=True).get(pk=container.pk)
     if used > quota:
         raise RequestTooLarge(
-            f"The container's quota is {quota} bytes; it would hold {used}. Raise the container's quota policy."
+            f"The container would hold {used} bytes; its quota policy, which you can raise, is {quota}."
         )

@@ -8,7 +8,7 @@ DISKSPACE = ResourceDefinition("pithos.diskspace", "Space for objects", "bytes")
 
 
 def service_definitions() -> tuple[ServiceDefinition, ...]:
-    """Return the services for registration; object storage has exactly one endpoint, which clients rely on."""
+    """Return the services for registration; clients rely on object storage having exactly one endpoint."""
     return (
         ServiceDefinition(
             name="pithos_object-store",

@@ -111,7 +111,7 @@ def update_object_data(
     _offset(change.content_range, current.size)
     data = _data(credentials, change)
     for _ in range(_ATTEMPTS):
-        written = _apply(credentials, address, change, data, wish, merge)
+        written = _apply(credentials, address=address, change=change, data=data, wish=wish, merge=merge)
         if written is not None:
             return written
     raise ServiceUnavailable("Too many writes to the object at the same time. Try again.")
@@ -171,6 +171,7 @@ def _data(credentials: Credentials, change: DataUpdate) -> Stretch:
 
 def _apply(
     credentials: Credentials,
+    *,
     address: Address,
     change: DataUpdate,
     data: Stretch,
@@ -199,12 +200,15 @@ def _apply(
         checksum=md5,
         mapfile=mapfile,
     )
-    return _commit(credentials, address, base, state, digests, wish, merge)
+    return _commit(
+        credentials, address=address, base=base, state=state, digests=digests, wish=wish, merge=merge
+    )
 
 
 @retry_on_deadlock
 def _commit(
     credentials: Credentials,
+    *,
     address: Address,
     base: Version,
     state: versions.State,
@@ -223,4 +227,13 @@ def _commit(
         domains[USER_DOMAIN] = (
             metadata.merged(old, wish.metadata) if merge else metadata.replaced(wish.metadata)
         )
-        return finish_write(credentials, container, address, current, state, domains, wish, blocks=digests)
+        return finish_write(
+            credentials,
+            container=container,
+            address=address,
+            previous=current,
+            state=state,
+            domains=domains,
+            wish=wish,
+            blocks=digests,
+        )

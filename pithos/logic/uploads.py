@@ -13,7 +13,7 @@ from django.conf import settings
 
 from pithos.blocks import BlockStore
 from pithos.blocks.opened import block_store
-from pithos.conditions import Conditions
+from pithos.conditions import NO_CONDITIONS, Conditions
 from pithos.hashing import block_count, object_digest
 from pithos.logic import metadata, permissions, possession, public_links, quota, statistics, versions
 from pithos.logic.metadata import USER_DOMAIN, Domains
@@ -47,7 +47,7 @@ class Wish:
     metadata: Mapping[str, str] = field(default_factory=dict)
     sharing: Sharing | None = None
     public: bool | None = None
-    conditions: Conditions = Conditions(None, None)
+    conditions: Conditions = NO_CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -159,19 +159,26 @@ def _commit(credentials: Credentials, address: Address, content: Content, wish: 
             source=current.pk if current else None,
         )
         return finish_write(
-            credentials, container, address, previous, state, domains, wish, blocks=content.digests
+            credentials,
+            container=container,
+            address=address,
+            previous=previous,
+            state=state,
+            domains=domains,
+            wish=wish,
+            blocks=content.digests,
         )
 
 
 def finish_write(
     credentials: Credentials,
+    *,
     container: Node,
     address: Address,
     previous: Version | None,
     state: State,
     domains: Domains,
     wish: Wish,
-    *,
     blocks: Iterable[bytes],
     charged: bool = True,
 ) -> Written:

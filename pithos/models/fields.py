@@ -10,8 +10,8 @@ from django.db import models
 class BytewiseCharField(models.CharField):  # type: ignore[type-arg]
     """A CharField with collation "C" on PostgreSQL; SQLite compares bytes already.
 
-    Listings are sorted, paged and cut by prefix in byte order (object-storage contract 1), which no language's
-    collation gives.
+    Listings are sorted, paged and cut by prefix in byte order, which no language's collation gives
+    (object-storage contract 1).
     """
 
     def db_parameters(self, connection: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Node(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class Statistics(models.Model):
@@ -73,7 +73,7 @@ class Statistics(models.Model):
 
 
 class ContainerPolicy(models.Model):
-    """A container's policies: ``quota`` in bytes (0 unlimited), versioning, and the project that is charged."""
+    """A container's policies: ``quota`` in bytes (0 unlimited), versioning, the project that is charged."""
 
     node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="policy")
     quota = models.BigIntegerField(default=0)

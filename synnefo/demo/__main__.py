@@ -62,12 +62,13 @@ class Demo:
         say("Starting the simulated Ganeti cluster …")
         self._start_simulator(rapi_port)
         credentials = json.loads(self._once("synnefo.demo.seed", "content", str(rapi_port), layout.base_url))
+        del credentials["admin_token"]
         credentials["auth_url"] = layout.auth_url
         write_client_files(layout, credentials)
         say("Starting the services …")
         self._start_web()
         self._start_daemons()
-        self._once("synnefo.demo.starter_image", str(layout.root / "credentials.json"), layout.base_url)
+        self._once("synnefo.demo.starter_image", "upload", layout.base_url)
         say(banner(layout, credentials))
 
     def _once(self, module: str, *arguments: str) -> str:

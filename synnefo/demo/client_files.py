@@ -16,8 +16,10 @@ def write_client_files(layout: Layout, credentials: Mapping[str, str]) -> None:
         "# Kamaki configuration file v0.16\n"
         "[global]\n"
         "default_cloud = demo\n"
+        # Everything is plain HTTP on this machine, so there is no certificate to check.
+        "ignore_ssl = on\n"
         "\n"
-        "[cloud.demo]\n"
+        '[cloud "demo"]\n'
         f"url = {credentials['auth_url']}\n"
         f"token = {credentials['token']}\n",
     )

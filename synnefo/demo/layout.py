@@ -123,7 +123,8 @@ ASTAKOS_BASE_URL = {self.base_url + "/astakos"!r}
 PITHOS_BASE_URL = {self.base_url + "/pithos"!r}
 CYCLADES_BASE_URL = {self.base_url + "/cyclades"!r}
 PITHOS_BACKEND_BLOCK_PATH = {str(self.root / "blocks")!r}
-CYCLADES_DEFAULT_SERVER_NETWORKS = ["SNF:ANY_PUBLIC"]
+RAPI_CA_FILE = {str(self.ganeti / "rapi.pem")!r}
+CYCLADES_FORCED_SERVER_NETWORKS = ["SNF:ANY_PUBLIC_IPV4"]
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 """
 

@@ -94,7 +94,9 @@ def test_of_many_readers_one_wins(db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_created_server_has_its_secrets_in_the_cache_before_its_job(person, backend, create_body, monkeypatch):
+def test_a_created_server_has_its_secrets_in_the_cache_before_its_job(
+    person, backend, create_body, monkeypatch
+):
     from cyclades.ganeti import jobs
     from cyclades.models import JobIntent
     from synnefo import crypto
@@ -116,5 +118,3 @@ def test_a_created_server_has_its_secrets_in_the_cache_before_its_job(person, ba
     assert taken[0]["cloud_userdata"] == "aGk="
     assert all(isinstance(value, str) for value in taken[0].values())
     assert "auth_keys" not in taken[0]
-
-

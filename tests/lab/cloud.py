@@ -83,7 +83,6 @@ class Cloud(Instance):
         for port in (self.port, *[node.port for node in self.broker.nodes]):
             self.cluster.expose(port)
         self._write_settings()
-        self.manage("migrate", "-v", "0")
         self._seed()
         self._prepare_node()
         for name in ("web", "dispatcher", "eventd"):
@@ -131,16 +130,11 @@ class Cloud(Instance):
         (self.settings_directory / "10-lab.conf").write_text("".join(lines))
 
     def _seed(self) -> None:
-        printed = self.run_module("tests.lab.seed").strip().splitlines()[-1]
+        cluster = self.cluster
+        account = [cluster.cluster_name, str(cluster.port), cluster.user, cluster.password, self.hypervisor]
+        printed = self.run_module("tests.lab.seed", self.base_url, *account).strip().splitlines()[-1]
         auth_url = f"{self.base_url}/astakos/identity/v2.0"
         self.credentials = {**json.loads(printed), "auth_url": auth_url}
-        cluster = self.cluster
-        account = ["--user", cluster.user, "--pass", cluster.password, "--port", str(cluster.port)]
-        name = ["--clustername", cluster.cluster_name, "--hypervisor", self.hypervisor]
-        self.manage("backend-add", *name, *account)
-        self.manage("backend-modify", "1", "--drained", "False")
-        subnet = ["--subnet", GUEST_SUBNET, "--gateway", GUEST_GATEWAY, "--dhcp", "True"]
-        self.manage("network-create", "--flavor", "CUSTOM", "--name", "public", "--public", *subnet)
 
     def _prepare_node(self) -> None:
         """What an administrator sets up on a Ganeti node: guests' network, OS definition, monitor."""

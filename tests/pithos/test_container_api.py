@@ -26,7 +26,9 @@ def test_a_new_container_has_the_default_policies(maria):
 
 
 def test_policies_and_metadata_are_set_and_merged(maria):
-    maria.put("new", x_container_policy_quota="100", x_container_policy_versioning="none", x_container_meta_a="1")
+    maria.put(
+        "new", x_container_policy_quota="100", x_container_policy_versioning="none", x_container_meta_a="1"
+    )
     maria.put("new", x_container_meta_a="", x_container_meta_b="2")
     head = maria.head("new")
     assert (head["X-Container-Policy-Quota"], head["X-Container-Policy-Versioning"]) == ("100", "none")
@@ -39,7 +41,8 @@ def test_policies_and_metadata_are_set_and_merged(maria):
 
 
 @pytest.mark.parametrize(
-    "policy", [{"quota": "-1"}, {"quota": "x"}, {"quota": "9" * 30}, {"versioning": "some"}, {"nonsense": "1"}]
+    "policy",
+    [{"quota": "-1"}, {"quota": "x"}, {"quota": "9" * 30}, {"versioning": "some"}, {"nonsense": "1"}],
 )
 def test_a_wrong_policy_is_a_bad_request(maria, policy):
     headers = {f"x_container_policy_{key}": value for key, value in policy.items()}
@@ -113,7 +116,11 @@ def test_the_past_of_a_container_and_an_account(maria):
     head = maria.head("docs", query="until=4000000000")
     assert (head["X-Container-Object-Count"], head["X-Container-Bytes-Used"]) == ("1", "2")
     assert maria.names("docs", "until=4000000000.5") == ["x"]
-    assert maria.names("docs", "until=1000000000") == [] if maria.head("docs", query="until=1000000000").status_code == 204 else True
+    assert (
+        maria.names("docs", "until=1000000000") == []
+        if maria.head("docs", query="until=1000000000").status_code == 204
+        else True
+    )
 
 
 def test_account_listing(maria):

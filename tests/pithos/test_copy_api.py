@@ -37,7 +37,10 @@ def test_a_copy_is_a_new_object_with_the_same_data(tree):
     assert target["X-Object-UUID"] != source["X-Object-UUID"]
     assert (target["X-Object-Meta-Name"], target["X-Object-Meta-More"]) == ("d", "1")
     assert response["X-Object-Version"] == target["X-Object-Version"]
-    assert copy(tree, "docs/d", "/other/c", query="format=xml")["Content-Type"] == "application/xml; charset=UTF-8"
+    assert (
+        copy(tree, "docs/d", "/other/c", query="format=xml")["Content-Type"]
+        == "application/xml; charset=UTF-8"
+    )
 
 
 def test_a_move_keeps_the_id_and_charges_nothing(tree):

@@ -58,7 +58,12 @@ def test_meta_keys_are_capitalised_piece_by_piece():
 
 def test_object_metadata_includes_the_three_kept_headers():
     found = object_metadata(
-        {"x-object-meta-a": "1", "content-encoding": "gzip", "x-object-manifest": "c/p", "x-object-public": "x"}
+        {
+            "x-object-meta-a": "1",
+            "content-encoding": "gzip",
+            "x-object-manifest": "c/p",
+            "x-object-public": "x",
+        }
     )
     assert found == {"X-Object-Meta-A": "1", "Content-Encoding": "gzip", "X-Object-Manifest": "c/p"}
 

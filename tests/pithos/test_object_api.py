@@ -106,11 +106,14 @@ def test_several_ranges_come_as_parts_with_two_header_lines(hello):
     response = hello.get("docs/hello", range="bytes=0-1,6-7")
     boundary = response["Content-Type"].partition("boundary=")[2]
     assert response.status_code == 206
-    assert body_of(response) == (
-        f"--{boundary}\r\nContent-Range: bytes 0-1/28\r\nContent-Transfer-Encoding: binary\r\n\r\nhe\r\n"
-        f"--{boundary}\r\nContent-Range: bytes 6-7/28\r\nContent-Transfer-Encoding: binary\r\n\r\nwo\r\n"
-        f"--{boundary}--\r\n"
-    ).encode()
+    assert (
+        body_of(response)
+        == (
+            f"--{boundary}\r\nContent-Range: bytes 0-1/28\r\nContent-Transfer-Encoding: binary\r\n\r\nhe\r\n"
+            f"--{boundary}\r\nContent-Range: bytes 6-7/28\r\nContent-Transfer-Encoding: binary\r\n\r\nwo\r\n"
+            f"--{boundary}--\r\n"
+        ).encode()
+    )
 
 
 def test_a_range_beyond_the_end_is_416_and_a_malformed_one_ignored(hello):
@@ -177,7 +180,10 @@ def test_unusual_names_are_kept(maria):
     for name in ("docs/a/", "docs/ x ", "docs/αβ c", "docs/a//b", "docs/x\ny", "docs/100%"):
         assert maria.put(name, name.encode()).status_code == 201, name
         assert maria.read(name) == name.encode()
-    assert maria.names("docs") == sorted([n[5:] for n in ("docs/a/", "docs/ x ", "docs/αβ c", "docs/a//b", "docs/x\ny", "docs/100%")], key=str.encode)
+    assert maria.names("docs") == sorted(
+        [n[5:] for n in ("docs/a/", "docs/ x ", "docs/αβ c", "docs/a//b", "docs/x\ny", "docs/100%")],
+        key=str.encode,
+    )
 
 
 def test_a_path_that_is_not_utf8_is_a_bad_request(maria):
@@ -189,7 +195,9 @@ def test_a_too_long_name_is_a_bad_request(maria):
     assert maria.put("docs/" + "n" * 1025, b"").status_code == 400
 
 
-@pytest.mark.parametrize(("version", "status"), [("abc", 404), ("-10", 404), ("999999", 404), ("9" * 30, 404)])
+@pytest.mark.parametrize(
+    ("version", "status"), [("abc", 404), ("-10", 404), ("999999", 404), ("9" * 30, 404)]
+)
 def test_an_unknown_version_is_404(hello, version, status):
     assert hello.head("docs/hello", query=f"version={version}").status_code == status
 

@@ -62,7 +62,9 @@ def test_a_content_range_is_understood(header, expected):
     assert parse_content_range(header) == expected
 
 
-@pytest.mark.parametrize("header", ["bytes 4-2/*", "bytes 0-10/10", "bytes 10-/10", "bytes -1/*", "rubbish", "bytes=0-1/2"])
+@pytest.mark.parametrize(
+    "header", ["bytes 4-2/*", "bytes 0-10/10", "bytes 10-/10", "bytes -1/*", "rubbish", "bytes=0-1/2"]
+)
 def test_a_wrong_content_range_is_not_satisfiable(header):
     with pytest.raises(RangeNotSatisfiable):
         parse_content_range(header)

@@ -158,7 +158,9 @@ def test_sharing_alone_makes_no_version(maria):
 
 def test_a_manifest_gives_no_access_to_segments(maria, nikos):
     maria.put("docs/part1", b"secret")
-    maria.put("docs/all", b"", x_object_manifest="docs/part", x_object_sharing="write=*", x_object_public="true")
+    maria.put(
+        "docs/all", b"", x_object_manifest="docs/part", x_object_sharing="write=*", x_object_public="true"
+    )
     assert nikos.get("docs/all", account=maria.uuid).status_code == 403
     path = maria.head("docs/all")["X-Object-Public"].removeprefix("http://testserver")
     assert nikos.client.get(path).status_code == 404
