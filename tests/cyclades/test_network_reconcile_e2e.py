@@ -103,4 +103,4 @@ def test_address_reserved_in_ganeti_only_is_withheld(
     assert found(fix=True) == [Difference.RESERVED]
     assert found() == []
     [pool] = network_admin.address_pools_of(network)
-    assert pool.bits.reserved_indexes() == [1]
+    assert pool.bits.reserved_indexes() == [0]
