@@ -31,3 +31,7 @@ def _help(argv: list[str]) -> int:
         return run([argv[0], argv[2], "--help"])
     print("\n".join(sorted(command_names())))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

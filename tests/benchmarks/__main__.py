@@ -1,0 +1,62 @@
+"""``make bench``: measure a private site, print a table, write ``var/bench/results.json``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from synnefo import clock
+from synnefo.management.tables import render_table
+from tests.benchmarks.lines import BENCHES, Line
+from tests.benchmarks.site import PROJECT, Site
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only", action="append", choices=sorted(BENCHES), help="Measure only this; may be repeated."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="A second for each figure, to see that it works."
+    )
+    parser.add_argument(
+        "--output", default=str(PROJECT / "var/bench/results.json"), help="Where the JSON goes."
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure what the command line asks for; nothing is asserted on time."""
+    options = parse()
+    chosen = options.only or list(BENCHES)
+    lines: list[Line] = []
+    with Site() as site:
+        for name in chosen:
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            lines += BENCHES[name](site, 1.0 if options.quick else 8.0)
+    rows = [
+        (line.name, f"{line.ours:,.0f}", line.unit, line.peer_name, f"{line.peer:,.0f}" if line.peer else "",
+         "" if line.ratio is None else line.ratio, line.note)
+        for line in lines
+    ]  # fmt: skip
+    headers = ("what", "ours", "unit", "beside it", "figure", "ratio", "notes")
+    print(render_table(headers, rows, style="pretty"), end="")
+    output = Path(options.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "time": clock.isoformat(clock.now()),
+        "processors": os.cpu_count(),
+        "lines": [asdict(line) | {"ratio": line.ratio} for line in lines],
+    }
+    output.write_text(json.dumps(document, indent=2) + "\n")
+    print(f"written to {output}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The site that is measured: PostgreSQL, memcached and gunicorn with two workers, and some content."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from tests.lab.instance import Instance, free_ports, wait_until
+from tests.lab.memcached import Memcached
+from tests.lab.postgres import PostgreSQL
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Site(Instance):
+    """A web server over private PostgreSQL and memcached; nothing behind it runs Ganeti jobs."""
+
+    component = "bench"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.database = PostgreSQL()
+        self.cache = Memcached()
+        self.port = free_ports(1)[0]
+        self.credentials: dict[str, str] = {}
+        self._web: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of every process of the site."""
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith("SYNNEFO_TEST")},
+            "PYTHONPATH": str(PROJECT),
+            "DJANGO_SETTINGS_MODULE": "synnefo.settings",
+            "SYNNEFO_SETTINGS_DIR": str(self.directory / "settings"),
+            "SYNNEFO_BIND": f"127.0.0.1:{self.port}",
+            "SYNNEFO_WORKERS": "2",
+        }
+
+    @property
+    def base_url(self) -> str:
+        """Address of the web server."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def blocks(self) -> Path:
+        """The block store's directory, for measuring the disk below it."""
+        return self.directory / "blocks"
+
+    def run(self, *arguments: str) -> str:
+        """Run a module with the site's settings and return what it prints."""
+        command = [sys.executable, "-m", *arguments]
+        result = subprocess.run(
+            command, env=self.environment, cwd=PROJECT, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{result.stderr[-2000:]}")
+        return result.stdout
+
+    def _start(self) -> None:
+        self.database.start()
+        self.cache.start()
+        for name in ("settings", "blocks", "logs"):
+            (self.directory / name).mkdir()
+        (self.directory / "settings" / "10-bench.conf").write_text(self._configuration())
+        self.run("synnefo.cli", "migrate", "-v", "0")
+        self.credentials = json.loads(self.run("tests.benchmarks.content", self.base_url).splitlines()[-1])
+        log = (self.directory / "logs" / "web.log").open("ab")
+        self._web = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.conf.py", "synnefo.wsgi:application"],
+            env=self.environment, cwd=PROJECT, stdout=log, stderr=log,
+        )  # fmt: skip
+        wait_until(self._is_ready, timeout=30, what="the web server")
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.base_url}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _stop(self) -> None:
+        if self._web is not None:
+            self._web.terminate()
+            self._web.wait(15)
+        self.cache.stop()
+        self.database.stop()
+
+    def _configuration(self) -> str:
+        database = {
+            "ENGINE": "django.db.backends.postgresql", "NAME": "synnefo", "USER": self.database.user,
+            "PASSWORD": self.database.password, "HOST": "127.0.0.1", "PORT": str(self.database.port),
+        }  # fmt: skip
+        cache = {"BACKEND": "synnefo.cache.memcached.MemcachedCache", "LOCATION": self.cache.address}
+        values = {
+            "SECRET_KEY": "key of the benchmarks", "SECRET_ENCRYPTION_KEY": "key of the benchmarks",
+            "DATABASES": {"default": database}, "CACHES": {"default": cache}, "LOG_LEVEL": "WARNING",
+            "LOG_DIR": str(self.directory / "logs"), "PITHOS_BACKEND_BLOCK_PATH": str(self.blocks),
+            "ASTAKOS_BASE_URL": f"{self.base_url}/astakos", "PITHOS_BASE_URL": f"{self.base_url}/pithos",
+            "CYCLADES_BASE_URL": f"{self.base_url}/cyclades",
+            "AMQP_HOSTS": [f"embedded://{self.directory}/queue.sqlite3"],
+        }  # fmt: skip
+        return "".join(f"{name} = {value!r}\n" for name, value in values.items())
