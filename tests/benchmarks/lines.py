@@ -188,7 +188,8 @@ def dispatcher(site: Site, seconds: float) -> Iterator[Line]:
     """Messages a second of one dispatcher, with the database."""
     site.database.create_database("benchdispatcher")
     environment = site.environment | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings", "SYNNEFO_TEST_DATABASE": site.database.url("benchdispatcher"),
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "SYNNEFO_TEST_DATABASE": site.database.url("benchdispatcher"),
     }  # fmt: skip
     import subprocess
     import sys

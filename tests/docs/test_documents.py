@@ -1,0 +1,39 @@
+"""Documents that must keep step with the tree."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Every module that plays recorded answers, and the section its differences are listed in.
+RECORDINGS = {
+    "Identity and quota": "tests.astakos.test_recorded_api",
+    "Object storage": "tests.pithos.test_recorded_api",
+    "Compute": "tests.cyclades.test_compute_recorded_api",
+    "Network and images": "tests.cyclades.test_network_conformance_api",
+}
+
+
+@pytest.mark.parametrize("section", RECORDINGS)
+def test_every_difference_from_the_recordings_is_listed_with_its_reason(section: str) -> None:
+    text = (ROOT / "docs/compatibility.md").read_text()
+    part = text.split(f"## {section}\n", 1)[1].split("\n## ")[0]
+    for fact, difference in import_module(RECORDINGS[section]).DIFFERENCES.items():
+        reason = difference if isinstance(difference, str) else difference[1]
+        assert f"| `{fact}` | {reason} |" in part
+
+
+@pytest.mark.parametrize(
+    "document",
+    sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]),
+)
+def test_relative_links_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text())
+    assert [target for target in targets if not (path.parent / target).exists()] == []
