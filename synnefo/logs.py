@@ -79,6 +79,7 @@ def setup(*, json_lines: bool, level: str, log_file: str) -> dict[str, Any]:
         "root": {"handlers": ["main"], "level": level},
         "loggers": {
             "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
         },

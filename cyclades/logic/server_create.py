@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from cyclades.ganeti import allocator, jobs, requests
 from cyclades.logic import flavors, images, keypairs, passwords, personality, quota, server_ports, vmapi
@@ -174,8 +173,9 @@ def _insert(credentials: Credentials, plan: _Plan, backend: Backend, key: str) -
         )
         root.save()
         ports = server_ports.create_server_ports(credentials, server=server, requested=plan.request.networks)
-        # Runs before the submission that the intent registers: the node needs the parameters first.
-        transaction.on_commit(lambda: _publish_secrets(server, root, plan, key))
+        # Before the commit, so that no crash can leave a server whose job finds no parameters. Nobody
+        # learns the key of a transaction that fails, and its entry expires.
+        _publish_secrets(server, root, plan, key)
         payload = requests.create_payload(server, plan.flavor, ports, [root], plan.image)
         jobs.intend(server=server, operation=Task.BUILD, payload=payload, secrets_key=key)
         audit.record(

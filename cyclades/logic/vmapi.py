@@ -29,7 +29,7 @@ def new_key() -> str:
 def publish(params: Mapping[str, str], *, key: str | None = None) -> str:
     """Store *params* for ``VMAPI_TIMEOUT`` seconds and return the URL that gives them out once.
 
-    To be called after the commit of the server and before its job is submitted.
+    To be called before the commit of the server, so that they are there whenever its job is.
     """
     key = key or new_key()
     text = json.dumps(dict(params), ensure_ascii=False)

@@ -66,6 +66,7 @@ class ApiService:
             return self._answer(request, lambda: self._dispatch(request, methods, auth, args, kwargs))
 
         view.verbs = tuple(methods)  # type: ignore[attr-defined]
+        view.is_open = not auth  # type: ignore[attr-defined]
         return re_path(rf"^{regex}$", _csrf_exempt(view))
 
     def catch_all(self) -> URLPattern:

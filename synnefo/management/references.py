@@ -15,6 +15,7 @@ from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
 
 from synnefo import settings_registry
 from synnefo.settings_registry import Setting
@@ -165,12 +166,25 @@ def routes() -> Iterator[tuple[str, str]]:
     yield from _walk(get_resolver().url_patterns, "")
 
 
+def open_routes() -> Iterator[str]:
+    """Yield the routes whose dialect asks for no token, and every page."""
+    for path, pattern in _leaves(get_resolver().url_patterns, ""):
+        if getattr(pattern.callback, "verbs", None) != () and getattr(pattern.callback, "is_open", True):
+            yield path
+
+
 def _walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator[tuple[str, str]]:
+    for path, pattern in _leaves(patterns, prefix):
+        verbs = getattr(pattern.callback, "verbs", None)
+        if verbs != ():
+            yield path, ", ".join(verbs or ("GET",))
+
+
+def _leaves(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator[tuple[str, URLPattern]]:
     for pattern in patterns:
-        part = str(pattern.pattern).lstrip("^")
+        part = str(pattern.pattern)
+        part = re.escape(part) if isinstance(pattern.pattern, RoutePattern) else part.lstrip("^")
         if isinstance(pattern, URLResolver):
-            yield from _walk(pattern.url_patterns, prefix + part)
-        elif isinstance(pattern, URLPattern):
-            verbs = getattr(pattern.callback, "verbs", None)
-            if verbs != ():
-                yield prefix + part, ", ".join(verbs or ("GET",))
+            yield from _leaves(pattern.url_patterns, prefix + part)
+        else:
+            yield prefix + part, pattern

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from cyclades.ganeti import jobs
 from tests.e2e.cloud_user import COMPUTE, CloudUser, eventually
 from tests.lab.cloud import Cloud
 
@@ -59,7 +60,8 @@ def settle(cloud: Cloud, check: Callable[[], None]) -> None:
         eventually(check, timeout=45)
     except AssertionError:
         cloud.manage("reconcile-servers", "--fix-all", check=False)
-        eventually(check, timeout=25)
+        # A submission that died in the middle of its call is taken over when its lease ends.
+        eventually(check, timeout=jobs.LEASE.total_seconds() + 50)
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.4, 1.0, 2.0])
