@@ -51,6 +51,11 @@ class Site(Instance):
         """The block store's directory, for measuring the disk below it."""
         return self.directory / "blocks"
 
+    @property
+    def web_pid(self) -> int | None:
+        """Process id of the web server's master."""
+        return self._web.pid if self._web is not None else None
+
     def run(self, *arguments: str) -> str:
         """Run a module with the site's settings and return what it prints."""
         command = [sys.executable, "-m", *arguments]
