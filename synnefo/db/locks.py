@@ -1,7 +1,7 @@
 """All row locks go through here: sorted, bounded in time, never outside a transaction.
 
-Lock order of the whole project: quota holdings (sorted) → project → server → volumes → network →
-subnet and pool → backend.
+Lock order of the whole project: server → volumes → quota holdings (sorted) → network → subnet and pool
+→ backend.
 """
 
 from __future__ import annotations
