@@ -18,12 +18,14 @@ _SECRET_OPTIONS = ("--password", "--pass", "--secret", "--auth-token", "--token"
 
 
 def command_names() -> list[str]:
-    """Return the commands of Django and of the services this host runs."""
+    """Return the commands of Django and of the services this host runs (administrator's contract 1.1)."""
     import django
+    from django.conf import settings
     from django.core.management import get_commands
 
     django.setup()
-    return list(get_commands())
+    absent = {"astakos", "pithos", "cyclades"} - set(settings.SYNNEFO_SERVICES)
+    return [name for name, app in get_commands().items() if app not in absent]
 
 
 def run(argv: list[str]) -> int:

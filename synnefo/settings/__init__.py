@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -18,9 +17,8 @@ from synnefo import (
 )
 
 _BASE_DIR = Path(__file__).resolve().parent.parent.parent
-_ALL_SERVICES = tuple(
-    n for n in ("astakos", "pithos", "cyclades") if importlib.util.find_spec(f"{n}.settings")
-)
+#: Each service with those whose tables and functions it uses.
+_ALL_SERVICES = {"astakos": (), "pithos": ("astakos",), "cyclades": ("pithos", "astakos")}
 _SUPPORT_APPS = ("branding",)
 
 for _app in (*_SUPPORT_APPS, *_ALL_SERVICES):
@@ -56,15 +54,14 @@ try:
 except settings_registry.SettingsError as _error:
     sys.exit(f"Configuration error: {_error}")
 
-_services = tuple(name for name in _namespace["SYNNEFO_SERVICES"] if name in _ALL_SERVICES)
-_namespace["SYNNEFO_SERVICES"] = list(_services)
+_services = tuple(_namespace["SYNNEFO_SERVICES"])
 _unknown = [name for name in _services if name not in _ALL_SERVICES]
 if _unknown:
     sys.exit(f"Configuration error: SYNNEFO_SERVICES names unknown services: {', '.join(_unknown)}")
+# Users and quota are everywhere; a service that is only needed by another has no URLs and no commands.
+_needed = {"astakos", *_services, *(other for name in _services for other in _ALL_SERVICES[name])}
 _namespace["INSTALLED_APPS"] = [
-    app
-    for app in _namespace["INSTALLED_APPS"]
-    if app not in _ALL_SERVICES or app in _services or app == "astakos"
+    app for app in _namespace["INSTALLED_APPS"] if app not in _ALL_SERVICES or app in _needed
 ]
 
 for _database in _namespace["DATABASES"].values():
@@ -82,8 +79,7 @@ globals().update({name: value for name, value in _namespace.items() if name.isup
 
 ROOT_URLCONF = "synnefo.urls"
 WSGI_APPLICATION = "synnefo.wsgi.application"
-if "astakos" in _ALL_SERVICES:
-    AUTH_USER_MODEL = "astakos.User"
+AUTH_USER_MODEL = "astakos.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 APPEND_SLASH = False

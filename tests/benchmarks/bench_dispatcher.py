@@ -69,10 +69,10 @@ def make_user() -> str:
     """Return a user with quota and usage for all servers."""
     from astakos import public as astakos
     from astakos.models import Resource
-    from cyclades.services import COMPONENT, SERVICES
+    from cyclades.logic.registration import COMPONENT, service_definitions
 
     astakos.register_component(
-        name=COMPONENT, base_url="http://b/cyclades", ui_url="http://b/ui", services=SERVICES
+        name=COMPONENT, base_url="http://b/cyclades", ui_url="http://b/ui", services=service_definitions()
     )
     Resource.objects.update(uplimit=1 << 60)
     user = astakos.create_user(email="b@b.example", password="a-password", first_name="B", last_name="B")

@@ -13,8 +13,8 @@ from django.test import Client
 from astakos import public as astakos
 from cyclades.ganeti import jobs
 from cyclades.logic import images
+from cyclades.logic.registration import COMPONENT, service_definitions
 from cyclades.models import Backend, Flavor, Server, ServerState, VolumeType
-from cyclades.services import COMPONENT, SERVICES
 from synnefo import clock
 from synnefo.credentials import Credentials
 
@@ -110,7 +110,7 @@ def cyclades_component(db) -> str:
         name=COMPONENT,
         base_url="http://testserver/cyclades",
         ui_url="http://testserver/cyclades/ui",
-        services=SERVICES,
+        services=service_definitions(),
     )
     for name, limit in QUOTA.items():
         Resource.objects.filter(name=name).update(uplimit=limit)

@@ -8,8 +8,8 @@ import pytest
 
 from astakos import public as astakos
 from cyclades.logic import floating_ips, networks, ports, subnets, value_pools
+from cyclades.logic.registration import COMPONENT, service_definitions
 from cyclades.models import IPAddress, Network
-from cyclades.services import COMPONENT, SERVICES
 from synnefo.credentials import Credentials
 from tests.cyclades.compute_fixtures import QUOTA
 from tests.cyclades.image_fixtures import ImageUser
@@ -24,7 +24,7 @@ class World:
             name=COMPONENT,
             base_url="http://testserver/cyclades",
             ui_url="http://testserver/ui",
-            services=SERVICES,
+            services=service_definitions(),
         )
         from astakos.models import Resource
 

@@ -20,7 +20,7 @@ PUBLIC = (
     "--gateway", "203.0.113.1", "--floating-ip-pool", "True",
 )  # fmt: skip
 PREPARE = """
-from cyclades.services import COMPONENT, SERVICES
+from cyclades.logic.registration import COMPONENT, service_definitions
 from cyclades.logic import value_pools
 from synnefo.credentials import Credentials
 from astakos import public as astakos
@@ -30,7 +30,8 @@ astakos.register_component(name="astakos", base_url="BASE/astakos", ui_url="http
                            services=astakos.service_definitions())
 astakos.register_component(name="pithos", base_url="BASE/pithos", ui_url="http://x/ui",
                            services=pithos.service_definitions())
-astakos.register_component(name=COMPONENT, base_url="BASE/cyclades", ui_url="http://x/ui", services=SERVICES)
+astakos.register_component(name=COMPONENT, base_url="BASE/cyclades", ui_url="http://x/ui",
+                           services=service_definitions())
 value_pools.create(Credentials.administrator(), kind="mac-prefix", size=64, base="aa:00:0", offset=None)
 Resource.objects.update(uplimit=1 << 30)
 user = astakos.create_user(email="maria@lab.example", password="a-password", first_name="M", last_name="D")

@@ -134,6 +134,31 @@ def test_unknown_command_is_refused_with_a_pointer():
 
 
 @pytest.mark.functional
+@pytest.mark.parametrize(
+    ("services", "present", "absent"),
+    [
+        ("['pithos']", "file-show", {"user-list", "server-list"}),
+        ("['cyclades']", "server-list", {"user-list", "file-show"}),
+        ("['astakos']", "user-list", {"file-show", "server-list"}),
+    ],
+)
+def test_a_host_has_the_commands_of_its_own_services(monkeypatch, services, present, absent):
+    monkeypatch.setenv("SNF_SYNNEFO_SERVICES", services)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "synnefo.settings")
+    names = set(manage("help").stdout.split())
+    assert present in names
+    assert not absent & names
+    assert manage("check").returncode == 0
+
+
+@pytest.mark.functional
+def test_an_unknown_service_stops_the_start(monkeypatch):
+    monkeypatch.setenv("SNF_SYNNEFO_SERVICES", "['pihtos']")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "synnefo.settings")
+    assert "unknown services: pihtos" in manage("help").stderr
+
+
+@pytest.mark.functional
 def test_help_lists_commands_sorted():
     names = manage("help").stdout.split()
     assert names == sorted(names)
