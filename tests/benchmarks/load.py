@@ -71,7 +71,9 @@ def hammer(port: int, request: Request, *, clients: int, seconds: float) -> Outc
     return Outcome(**json.loads(result.stdout))
 
 
-def _send(connection: http.client.HTTPConnection, request: Request, number: int, serial: str) -> tuple[int, Any]:
+def _send(
+    connection: http.client.HTTPConnection, request: Request, number: int, serial: str
+) -> tuple[int, Any]:
     replaced = {NUMBER: str(number), SPREAD: str(number % 200), SERIAL: serial}
     path, text = request.path, request.body
     for mark, value in replaced.items():
