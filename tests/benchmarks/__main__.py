@@ -40,11 +40,16 @@ def main() -> int:
     options = parse()
     chosen = options.only or list(BENCHES)
     lines: list[Line] = []
+    failed: list[str] = []
     load = os.getloadavg()[0]
     with Site() as site:
         for name in chosen:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
-            lines += BENCHES[name](site, 1.0 if options.quick else 5.0)
+            try:
+                lines += BENCHES[name](site, 1.0 if options.quick else 5.0)
+            except Exception as error:  # the other figures are worth having; the status tells
+                print(f"{name} FAILED: {error}", file=sys.stderr)
+                failed.append(name)
     rows = [
         (line.name, _figure(line.ours), line.unit, line.peer_name, _figure(line.peer) if line.peer else "",
          "" if line.ratio is None else line.ratio, line.note)
@@ -60,11 +65,12 @@ def main() -> int:
         "load_before": load,
         "load_after": os.getloadavg()[0],
         "quick": options.quick,
+        "failed": failed,
         "lines": [asdict(line) | {"ratio": line.ratio} for line in lines],
     }
     output.write_text(json.dumps(document, indent=2) + "\n")
     print(f"written to {output}", file=sys.stderr)
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

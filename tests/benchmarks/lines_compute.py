@@ -45,7 +45,7 @@ def servers(site: Site, seconds: float) -> Iterator[Line]:
 
 
 def server_creation(site: Site, seconds: float) -> Iterator[Line]:
-    """``POST /servers`` by one client while the cluster takes its time to accept a job; beside the fastest."""
+    """``POST /servers`` by one client while the cluster takes its time for a job; beside the fastest."""
     site.add_cluster()
     headers = {"X-Auth-Token": site.credentials["token"], "Content-Type": "application/json"}
     flavors = json.loads(_call(site.port, "GET", f"{_COMPUTE}/flavors", headers))["flavors"]

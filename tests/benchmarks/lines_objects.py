@@ -22,6 +22,8 @@ CLIENTS = 8
 BLOCK = 4 << 20
 KIB = 1024
 T = TypeVar("T")
+_PAGE = """SELECT n.name, v.* FROM pithos_node n JOIN pithos_version v ON v.node_id = n.id AND v.cluster = 0
+    WHERE n.parent_id = {container} AND n.is_live AND n.name > '{marker}' ORDER BY n.name LIMIT {limit}"""
 
 
 def small_objects(site: Site, seconds: float) -> Iterator[Line]:
@@ -104,10 +106,7 @@ def listings(site: Site, seconds: float) -> Iterator[Line]:
     places += [(f"1,000 at the {name}", 1000, f"o{after:06d}") for name, after in
                (("start", 0), ("middle", OBJECTS // 2), ("end", OBJECTS - 1001))]  # fmt: skip
     for name, limit, marker in places:
-        statement = (
-            "SELECT n.name, v.* FROM pithos_node n JOIN pithos_version v ON v.node_id = n.id AND v.cluster = 0"
-            f" WHERE n.parent_id = {container} AND n.is_live AND n.name > '{marker}' ORDER BY n.name LIMIT {limit}"
-        )
+        statement = _PAGE.format(container=container, marker=marker, limit=limit)
         peer = sql_rate(url, statement, min(seconds, 2))
         for kind in ("json", "text"):
             target = f"{path}?format={kind}&limit={limit}&marker={marker}"

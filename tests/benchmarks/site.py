@@ -115,10 +115,9 @@ class Site(Instance):
         listed = json.loads(self.manage("backend-list", "--output-format", "json"))
         number = next(row["id"] for row in listed if row["clustername"] == "localhost")
         self.manage("backend-modify", str(number), "--drained", "False")
-        self.manage(
-            "network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM", "--subnet", "10.64.0.0/16",
-            "--gateway", "10.64.0.1", "--dhcp", "True",
-        )  # fmt: skip
+        for third in (0, 4):  # a network has at most 1,022 addresses
+            subnet = ["--subnet", f"10.64.{third}.0/22", "--gateway", f"10.64.{third}.1", "--dhcp", "True"]
+            self.manage("network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM", *subnet)
 
     def manage(self, *arguments: str) -> str:
         """Run a management command and return what it prints."""
