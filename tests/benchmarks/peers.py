@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import socketserver
 import threading
 import time
@@ -80,6 +81,8 @@ class _FileHandler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         server = self.server
         assert isinstance(server, _FileServer)
+        # Else head and content wait for each other's acknowledgement, and the ceiling is far too low.
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         waiting = b""
         while True:
             while b"\r\n\r\n" not in waiting:
