@@ -12,6 +12,9 @@ from typing import Any
 import django
 
 SERVERS = 1000
+OBJECTS = 10_000
+HOLDINGS = 200
+LISTED = "listed"
 
 
 def _servers(user: str) -> None:
@@ -22,7 +25,7 @@ def _servers(user: str) -> None:
     kind = VolumeType.objects.create(name="plain", disk_template="plain")
     flavor = Flavor.objects.create(cpu=1, ram=512, disk=10, volume_type=kind)
     network = Network.objects.create(
-        name="n", flavor="CUSTOM", mac_prefix="aa:00:0", public=True, state="ACTIVE"
+        name="n", flavor="CUSTOM", mac_prefix="aa:00:0", userid=user, project=user, state="ACTIVE"
     )
     subnet = Subnet.objects.create(network=network, ipversion=4, cidr="10.0.0.0/16")
     common: dict[str, Any] = {"userid": user, "project": user}
@@ -45,6 +48,48 @@ def _servers(user: str) -> None:
     )
 
 
+def _objects(user: str) -> None:
+    """Make a container of so many empty objects, as uploads would have left it."""
+    from django.db.models import F
+
+    from pithos.hashing import empty_digest
+    from pithos.logic import nodes, versions
+    from pithos.models import Node, Statistics, Version
+    from synnefo import clock
+
+    account = nodes.ensure_account(user)
+    container = nodes.create_container(account, LISTED, muser=user)
+    assert container is not None
+    children = Node.objects.bulk_create(
+        (Node(parent=container, name=f"o{number:06d}") for number in range(OBJECTS)), batch_size=2000
+    )
+    state = {
+        "hash": empty_digest().hex(),
+        "type": "application/octet-stream",
+        "mtime": clock.now(),
+        "muser": user,
+    }
+    Version.objects.bulk_create(
+        (Version(node=child, uuid=versions.new_uuid(), **state) for child in children), batch_size=2000
+    )
+    Statistics.objects.filter(pk=container.pk).update(current_count=F("current_count") + OBJECTS)
+
+
+def _holdings() -> None:
+    """Make pairs of holdings, of a user in a project and of the project, that share no row."""
+    from astakos.models import Holding
+
+    limit = 1 << 60
+    for number in range(HOLDINGS):
+        project = f"project:spread-{number}"
+        Holding.objects.bulk_create(
+            [
+                Holding(holder=f"user:spread-{number}", source=project, resource="cyclades.vm", limit=limit),
+                Holding(holder=project, source=None, resource="cyclades.vm", limit=limit),
+            ]
+        )
+
+
 def main(base_url: str) -> None:
     """Fill the database."""
     django.setup()
@@ -60,6 +105,8 @@ def main(base_url: str) -> None:
         services=_definitions(),
     )  # fmt: skip
     _servers(user.uuid)
+    _objects(user.uuid)
+    _holdings()
     print(json.dumps({"uuid": user.uuid, "token": user.token, "component_token": token}))
 
 

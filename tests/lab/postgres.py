@@ -13,10 +13,8 @@ from pathlib import Path
 from tests.lab.instance import Instance, Unavailable, free_ports, run_tool
 
 #: Durability is worth nothing in a cluster that is thrown away: these settings save most of the time.
+_THROWN_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _SETTINGS = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
     "max_connections": "200",
     "shared_buffers": "64MB",
     "timezone": "UTC",
@@ -36,14 +34,18 @@ def binary_directory() -> Path:
 
 
 class PostgreSQL(Instance):
-    """A cluster with one superuser ``synnefo``, on the loopback address and a socket in its directory."""
+    """A cluster with one superuser ``synnefo``, on the loopback address and a socket in its directory.
+
+    ``durable``: commits reach the disk as on a real site, for measurements.
+    """
 
     component = "postgres"
     user = "synnefo"
     password = "synnefo"
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         super().__init__()
+        self.settings = _SETTINGS if durable else _SETTINGS | _THROWN_AWAY
         self.binaries = binary_directory()
         self.port = free_ports(1)[0]
         # The server refuses to run as root; Debian's package brings this account.
@@ -76,7 +78,7 @@ class PostgreSQL(Instance):
         )
 
     def _launch(self) -> None:
-        options = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        options = [f"-c{name}={value}" for name, value in self.settings.items()]
         options += ["-h", "127.0.0.1", "-p", str(self.port)]
         self._server = self.spawn_process(
             [self.binaries / "postgres", "-D", self.directory / "data", "-k", self.directory, *options],
