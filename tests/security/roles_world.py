@@ -1,0 +1,123 @@
+"""One of everything that all services have, and a caller of each role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from django.http.response import HttpResponseBase
+from django.test import Client
+
+from astakos import public as astakos
+from astakos.models import MembershipState, Project, ProjectMembership, ProjectState, User
+from cyclades.models import Backend, Flavor, IPAddress, Network, Server, VolumeType
+from synnefo import clock
+from tests.cyclades.image_fixtures import STORE, ImageUser
+from tests.cyclades.network_world import World
+from tests.security.route_roles import Row
+
+
+class RolesWorld(World):
+    """The network and image world with files, a server, keys, commissions and a shared project."""
+
+    def __init__(self, make_user: Callable[[str], ImageUser]) -> None:
+        super().__init__(make_user)
+        astakos.register_component(
+            name="astakos", base_url="http://testserver/astakos", ui_url="http://testserver/ui", services=[]
+        )
+        self.component = astakos.register_component(
+            name="other", base_url="http://testserver/other", ui_url="http://testserver/ui", services=[]
+        )
+        self.member, self.administrator = make_user("mary"), make_user("ada")
+        self.project = _shared_project(self.owner, self.member)
+        self.server = _server(self.owner)
+        self.public_id = self._files()
+        self._share_with_project()
+        key = self.owner.compute("POST", "os-keypairs", {"keypair": {"name": "mine"}})
+        assert key.status_code < 300, key.content
+        self.commission, self.foreign_commission = (self._commission(name) for name in ("other", "cyclades"))
+        self.flavor = Flavor.objects.get().pk
+
+    def _files(self) -> str:
+        """Make a private file, one that the member reads and one for everybody; return its public id."""
+        for name in ("private", "read", "published"):
+            self.owner.upload(name)
+        self._change("read", {"X-Object-Sharing": f"read={self.member.uuid}"})
+        self._change("published", {"X-Object-Public": "true"})
+        head = self.owner.call("HEAD", f"{STORE}/{self.owner.uuid}/images/published")
+        return str(head["X-Object-Public"]).rpartition("/")[2]
+
+    def _change(self, name: str, headers: dict[str, str]) -> None:
+        path = f"{STORE}/{self.owner.uuid}/images/{name}?update"
+        assert self.owner.call("POST", path, headers=headers).status_code == 202
+
+    def _share_with_project(self) -> None:
+        for model in (Network, IPAddress, Server):
+            model.objects.exclude(userid=None).update(shared_to_project=True)
+        # Only seen from the project; quota stays where it was charged.
+        Network.objects.exclude(userid=None).update(project=self.project)
+        Server.objects.update(project=self.project)
+        added = self.owner.api("PUT", f"images/{self.image}/members/{self.member.uuid}")
+        assert added.status_code == 204
+
+    def _commission(self, component: str) -> int:
+        charge = astakos.charge(self.owner.uuid, self.owner.uuid, {"cyclades.vm": 1})
+        return astakos.issue_commission(clientkey=component, name="", provisions=charge)
+
+    def _filled(self, text: str) -> str:
+        values: dict[str, object] = {
+            "owner": self.owner.uuid, "member": self.member.uuid, "token": self.owner.token,
+            "project": self.project, "server": self.server.pk, "flavor": self.flavor, "image": self.image,
+            "network": self.network.pk, "public_network": self.public.pk, "subnet": self.subnet.pk,
+            "port": self.port.pk, "ip": self.ip.pk, "public": self.public_id,
+            "commission": self.commission, "foreign_commission": self.foreign_commission,
+        }  # fmt: skip
+        for name, value in values.items():
+            text = text.replace(f"{{{name}}}", str(value))
+        return text
+
+    def path_of(self, row: Row) -> str:
+        """Return a row's path below the site's root."""
+        return "/" + self._filled(row.path)
+
+    def call(self, client: Client, role: str, row: Row) -> HttpResponseBase:
+        """Send a row's request as a caller of *role*."""
+        tokens = {"anonymous": None, "service": self.component}
+        for name, user in (("stranger", self.other), ("member", self.member), ("owner", self.owner),
+                           ("administrator", self.administrator)):  # fmt: skip
+            tokens[name] = user.token
+        headers = {name: self._filled(value) for name, value in row.headers.items()}
+        content_type = headers.pop("Content-Type", "application/json")
+        if tokens[role]:
+            headers["X-Auth-Token"] = tokens[role]
+        data = row.body if isinstance(row.body, str) else json.dumps(row.body)
+        body = b"" if row.body is None else self._filled(data).encode()
+        return client.generic(
+            row.method, self.path_of(row), body, content_type=content_type, headers=headers,
+            CONTENT_LENGTH=str(len(body)),
+        )  # fmt: skip
+
+
+def _shared_project(owner: ImageUser, member: ImageUser) -> str:
+    project = Project.objects.create(
+        realname="lab.example", creation_date=clock.now(), end_date=clock.now(), member_join_policy=1,
+        member_leave_policy=1, limit_on_members_number=10, state=ProjectState.ACTIVE, private=True,
+        owner=User.objects.get(uuid=owner.uuid),
+    )  # fmt: skip
+    ProjectMembership.objects.create(
+        person=User.objects.get(uuid=member.uuid), project=project, state=MembershipState.ACCEPTED
+    )
+    return str(project.uuid)
+
+
+def _server(owner: ImageUser) -> Server:
+    backend = Backend.objects.create(
+        clustername="cluster.example", disk_templates=["drbd"], updated=clock.now(), mfree=1 << 20,
+        mtotal=1 << 20, dfree=1 << 24, dtotal=1 << 24,
+    )  # fmt: skip
+    kind = VolumeType.objects.create(name="drbd", disk_template="drbd")
+    flavor = Flavor.objects.create(cpu=2, ram=1024, disk=20, volume_type=kind)
+    return Server.objects.create(
+        name="web", userid=owner.uuid, project=owner.uuid, backend=backend, imageid="i", flavor=flavor,
+        operstate="STARTED",
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Every route of every service by every role, held against the table of ``route_roles``."""
+
+# ruff: noqa: F811
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from cyclades.ganeti import jobs
+from synnefo.management.references import routes
+from tests.cyclades.image_fixtures import ImageUser, make_image_user, object_store  # noqa: F401
+from tests.security.roles_world import RolesWorld
+from tests.security.route_roles import ROLES, ROWS, Row
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+
+
+@pytest.fixture
+def world(
+    make_image_user: Callable[[str], ImageUser], settings, monkeypatch: pytest.MonkeyPatch
+) -> RolesWorld:
+    settings.METRICS_ALLOWED_HOSTS = ["127.0.0.1"]
+    monkeypatch.setattr(jobs, "_submit_after_commit", lambda intent: None)
+    world = RolesWorld(make_image_user)
+    settings.ASTAKOS_PROJECT_ADMINS = [world.administrator.uuid]
+    return world
+
+
+def undone(call: Callable[[], int]) -> int:
+    """Return what *call* returns, with what it wrote to the database taken back."""
+    with transaction.atomic():
+        result = call()
+        transaction.set_rollback(True)
+    return result
+
+
+def route_of(path: str) -> str:
+    """Return the route that a path reaches."""
+    return next(pattern for pattern, _ in routes() if re.match(pattern, path))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_route_answers_the_role_as_the_table_says(
+    client: Client, world: RolesWorld, role: str
+) -> None:
+    def status(row: Row) -> int:
+        answer = world.call(client, role, row)
+        answer.close()
+        return answer.status_code
+
+    wrong = []
+    for row in ROWS:
+        expected = row.statuses[ROLES.index(role)]
+        answered = undone(lambda row=row: status(row))  # type: ignore[misc]
+        if answered != expected:
+            wrong.append(f"{row.method} {row.path}: {answered} instead of {expected}")
+    assert wrong == []
+
+
+def test_every_route_and_verb_is_in_the_table(world: RolesWorld) -> None:
+    served = {(pattern, verb) for pattern, verbs in routes() for verb in verbs.split(", ")}
+    covered = {
+        (route_of(world.path_of(row).lstrip("/").partition("?")[0]), row.method) for row in ROWS
+    }
+    assert served - covered == set()
