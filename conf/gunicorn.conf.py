@@ -6,7 +6,7 @@ Threads, not only processes, because uploads and downloads of large objects wait
 import multiprocessing
 import os
 
-from synnefo.gunicorn_hooks import pre_request
+from synnefo.gunicorn_hooks import post_worker_init, pre_request
 
 bind = os.environ.get("SYNNEFO_BIND", "127.0.0.1:8080")
 worker_class = "gthread"
@@ -24,4 +24,4 @@ accesslog = None
 # Its default place is one file for all servers of a user.
 control_socket_disable = True
 
-__all__ = ["pre_request"]
+__all__ = ["post_worker_init", "pre_request"]

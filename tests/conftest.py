@@ -86,6 +86,7 @@ def kamaki(tmp_path_factory: pytest.TempPathFactory) -> Kamaki:
 # -- who runs what, when several processes share the work ------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of real clusters in one process, so that each cluster is started once."""
     for item in items:

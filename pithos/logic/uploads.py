@@ -101,10 +101,11 @@ def put_hashmap(
         digests = []
     if len(digests) != block_count(size, store.block_size):
         raise BadRequest(f"{size} bytes are not {len(digests)} blocks of {store.block_size} bytes.")
-    current = _precheck(credentials, address, wish)
+    _precheck(credentials, address, wish)
     uploader = ensure_account(credentials.user_id or address.account)
     missing = possession.missing(store, uploader, digests)
-    if missing and current is not None and current.available == Availability.READY:
+    current = find_current(address) if missing else None
+    if current is not None and current.available == Availability.READY:
         missing = possession.missing(store, uploader, digests, readable=digests_of(current))
     if missing:
         raise MissingBlocks([digest.hex() for digest in missing])
@@ -124,16 +125,16 @@ def _cut_last(store: BlockStore, digests: tuple[bytes, ...], size: int) -> Conte
     return Content(digests, size, "")
 
 
-def _precheck(credentials: Credentials, address: Address, wish: Wish) -> Version | None:
-    """Refuse what can be refused before any data is read; return the current version."""
+def _precheck(credentials: Credentials, address: Address, wish: Wish) -> None:
+    """Refuse what can be refused before any data is read; the commit looks at all of it again."""
     permissions.require_write(credentials, address)
     if wish.sharing is not None and not permissions.is_owner(credentials, address.account):
         raise Forbidden("Only the account's owner may share an object.")
     get_container(address.account, address.container)
     metadata.check_count({USER_DOMAIN: metadata.replaced(wish.metadata)})
-    current = find_current(address)
-    wish.conditions.check_write(etag_of(current) if current else None)
-    return current
+    if wish.conditions != NO_CONDITIONS:
+        current = find_current(address)
+        wish.conditions.check_write(etag_of(current) if current else None)
 
 
 @retry_on_deadlock

@@ -15,7 +15,8 @@ from typing import Any
 
 #: Become a running number, unique in a run, and that number modulo 200.
 NUMBER, SPREAD = "@NUMBER@", "@SPREAD@"
-#: Seconds before the measurement, in which every thread of the server gets its database connection.
+#: Seconds before the measurement (at most as long as it), in which the server's threads get their database
+#: connections.
 WARM_UP = 2.0
 #: Becomes the value of ``serial`` in the first answer, in what follows it.
 SERIAL = "@SERIAL@"
@@ -119,7 +120,7 @@ def main() -> None:
     request = Request(**fields)
     times: list[float] = []
     seen: Counter[str] = Counter()
-    begin = time.perf_counter() + WARM_UP
+    begin = time.perf_counter() + min(WARM_UP, seconds)
     threads = [
         threading.Thread(target=_client, args=(port, request, number, (begin, begin + seconds), times, seen))
         for number in range(clients)
