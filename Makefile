@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8000
 DATA ?= var/demo
-# Processes that share the tests; the real clusters stay in one of them.
-WORKERS ?= 2
+# Processes that share the tests: more than cores, since many tests wait for servers and guests.
+WORKERS ?= 4
 
 .PHONY: run test lint format docs bench lab clean
 
