@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8000
 DATA ?= var/demo
-# Processes that share the tests; the real clusters stay in one of them.
-WORKERS ?= 2
+# Processes that share the tests: more than cores, since many tests wait for servers and guests.
+WORKERS ?= 4
 
 .PHONY: run test lint format docs bench lab clean
 
@@ -25,9 +25,18 @@ $(VENV)/.test: setup.py constraints.txt
 run: $(VENV)/.run
 	@$(BIN)/python -m synnefo.demo --port $(PORT) --data $(DATA)
 
-## test: install what the tests need, start private servers, run everything
-test: $(VENV)/.test
+# Login by LDAP needs headers that come with the system packages, so it is built after them.
+$(VENV)/.ldap: $(VENV)/.test
+	if [ -e /usr/include/ldap.h ]; then $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ldap]'; fi
+	touch $@
+
+.PHONY: packages
+packages: $(VENV)/.test
 	tests/lab/install_packages.sh
+	$(MAKE) --no-print-directory $(VENV)/.ldap
+
+## test: install what the tests need, start private servers, run everything
+test: packages
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 ## lint: style, types and layering
@@ -47,13 +56,11 @@ docs: $(VENV)/.run
 	$(BIN)/python manage.py docs-generate
 
 ## bench: print the benchmarks' table and write var/bench/results.json
-bench: $(VENV)/.test
-	tests/lab/install_packages.sh
+bench: packages
 	$(BIN)/python -m tests.benchmarks
 
 ## lab: the same cloud over PostgreSQL, RabbitMQ, memcached and a real Ganeti
-lab: $(VENV)/.test
-	tests/lab/install_packages.sh
+lab: packages
 	$(BIN)/python -m tests.lab
 
 clean:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from synnefo.settings_registry import declare
+from astakos import (  # noqa: F401  (each declares its own settings)
+    account_settings,
+    login_settings,
+    oauth2_settings,
+    page_settings,
+    project_settings,
+)
+from synnefo.settings_registry import declare, declare_family
 
 _ADMINS = "00-snf-common-admins"
 _SETTINGS = "20-snf-astakos-app-settings"
@@ -56,4 +63,8 @@ declare(
 declare(
     "ACCOUNT_ACTIVATED_RECIPIENTS", None, type=(list, tuple, type(None)), conf=_NOTIFICATIONS,
     help="(name, mail) pairs told that an account was accepted; None means ACCOUNT_NOTIFICATIONS_RECIPIENTS.",
+)  # fmt: skip
+declare_family(
+    "ASTAKOS_<ID>_MESSAGE", type=str, conf=_SETTINGS,
+    help="Replaces the text <ID> of a page or the subject of a mail, with its %(name)s fields.",
 )  # fmt: skip

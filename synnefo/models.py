@@ -1,4 +1,4 @@
-"""The kernel's only table: who did what."""
+"""The kernel's tables: who did what, and how often something was tried."""
 
 from __future__ import annotations
 
@@ -20,3 +20,18 @@ class AuditRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.created} {self.actor} {self.action} {self.target}"
+
+
+class RateLimitCounter(models.Model):
+    """How often a key was used since ``period_start``; see ``synnefo.rate_limit``."""
+
+    key = models.CharField(max_length=64)
+    period_start = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "synnefo_rate_limit"
+        constraints = [models.UniqueConstraint(fields=["key"], name="synnefo_rate_limit_key_uniq")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import difflib
 import os
+import re
 import traceback
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Setting:
 
 
 _declared: dict[str, Setting] = {}
+_families: dict[str, Setting] = {}
 #: Names of older releases that mean nothing any more; they are accepted and ignored.
 _obsolete: set[str] = {
     "AMQP_BACKEND",
@@ -89,6 +91,32 @@ def declare(
     if problem:
         raise SettingsError(f"the default of {name} {problem}")
     _declared[name] = setting
+
+
+def declare_family(
+    pattern: str, *, type: type | tuple[type, ...], help: str, conf: str, secret: bool = False
+) -> None:
+    """Declare settings whose names contain a variable part; *pattern* marks it as ``<PART>``.
+
+    They have no default: code reads them with ``family_value`` and says what an unset one means.
+    """
+    types = type if isinstance(type, tuple) else (type,)
+    _families[pattern] = Setting(pattern, None, types, help, conf, secret)
+
+
+def families() -> Mapping[str, Setting]:
+    """Return all declared families by pattern."""
+    return dict(sorted(_families.items()))
+
+
+def family_of(name: str) -> Setting | None:
+    """Return the family that *name* belongs to; the pattern with the longest fixed part wins."""
+    fitting = [
+        family
+        for pattern, family in _families.items()
+        if re.fullmatch(re.sub(r"<[A-Z_]+>", "[A-Z0-9_]+", pattern), name)
+    ]
+    return max(fitting, key=lambda family: len(re.sub(r"<[A-Z_]+>", "", family.name)), default=None)
 
 
 def declared() -> Mapping[str, Setting]:
@@ -142,7 +170,7 @@ def _execute(file: Path, namespace: MutableMapping[str, Any]) -> None:
 
 def check(name: str, value: Any, known: set[str], where: str) -> None:
     """Raise ``SettingsError`` unless *name* may be set to *value*; *where* names the source."""
-    setting = _declared.get(name)
+    setting = _declared.get(name) or family_of(name)
     if setting is None:
         if name in known or name in _obsolete:
             return
@@ -156,7 +184,13 @@ def check(name: str, value: Any, known: set[str], where: str) -> None:
 
 def load_environment(namespace: MutableMapping[str, Any], environ: Mapping[str, str] = os.environ) -> None:
     """Apply ``SNF_<NAME>`` and ``SNF_<NAME>_FILE`` for every declared setting."""
-    for name, setting in _declared.items():
+    named = {
+        variable.removeprefix("SNF_").removesuffix("_FILE")
+        for variable in environ
+        if variable.startswith("SNF_")
+    }
+    settings = {**_declared, **{name: family for name in named if (family := family_of(name))}}
+    for name, setting in settings.items():
         variable = f"SNF_{name}"
         if f"{variable}_FILE" in environ:
             text = Path(environ[f"{variable}_FILE"]).read_text(encoding="utf-8").rstrip("\n")

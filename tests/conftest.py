@@ -86,12 +86,24 @@ def kamaki(tmp_path_factory: pytest.TempPathFactory) -> Kamaki:
 # -- who runs what, when several processes share the work ------------------------------------------------
 
 
+#: Tests that share expensive clusters, by the beginning of their ids: each group stays in one process.
+_GROUPS = {
+    "tests/e2e/test_killed_daemons": "killed daemons",
+    "tests/e2e/": "clusters",
+    "tests/lab/": "clusters",
+    "tests/contract/": "contract",
+    "tests/gtools/test_real_ganeti": "contract",
+}
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of real clusters in one process, so that each cluster is started once."""
+    """Keep tests of the same real clusters in one process, so that each cluster is started once."""
     for item in items:
-        if item.get_closest_marker("e2e") or item.nodeid.startswith("tests/lab/"):
-            item.add_marker(pytest.mark.xdist_group("clusters"))
+        for beginning, group in _GROUPS.items():
+            if item.nodeid.startswith(beginning):
+                item.add_marker(pytest.mark.xdist_group(group))
+                break
 
 
 # -- skipped tests in CI -------------------------------------------------------------------------------

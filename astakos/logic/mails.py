@@ -45,6 +45,12 @@ def activation_url(user: User) -> str:
     return f"{base}/ui/activate?auth={user.verification_code}&next={base}/ui/"
 
 
+def subject(text_id: str, default: str, **fields: object) -> str:
+    """Return a mail's subject: *default*, or what ``ASTAKOS_<text_id>_MESSAGE`` says, with *fields* in it."""
+    chosen: str = getattr(settings, f"ASTAKOS_{text_id}_MESSAGE", default)
+    return chosen % fields if fields else chosen
+
+
 def send(template: str, *, subject: str, to: Sequence[str], context: Mapping[str, Any]) -> None:
     """Queue one mail for after the commit; *template* names a file of ``astakos/mail``."""
     if not to:

@@ -72,6 +72,10 @@ class Project(models.Model):
     private = models.BooleanField(default=False)
     is_base = models.BooleanField(default=False)
     state = models.SmallIntegerField(choices=ProjectState.choices, default=ProjectState.UNINITIALIZED)
+    #: The newest application; earlier pending ones were replaced by it.
+    last_application = models.OneToOneField(
+        "astakos.ProjectApplication", on_delete=models.SET_NULL, null=True, related_name="last_of"
+    )
 
     class Meta:
         db_table = "astakos_project"
@@ -89,7 +93,11 @@ class Project(models.Model):
                 condition=Q(is_base=False) | Q(owner__isnull=True), name="astakos_project_system_owner_check"
             ),
         ]
-        indexes = [models.Index(fields=["is_base", "state"], name="astakos_project_base_state")]
+        indexes = [
+            models.Index(fields=["is_base", "state"], name="astakos_project_base_state"),
+            models.Index(fields=["realname", "id"], name="astakos_project_realname"),
+            models.Index(fields=["state", "end_date"], name="astakos_project_expiry"),
+        ]
 
     def __str__(self) -> str:
         return self.uuid
@@ -129,6 +137,10 @@ class ProjectMembership(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
     state = models.SmallIntegerField(choices=MembershipState.choices, default=MembershipState.REQUESTED)
     initialized = models.BooleanField(default=False)
+    #: For sites whose QUOTA_POLICY_MODULE reclaims resources in steps.
+    overquota_state = models.CharField(max_length=20, default="OK")
+    overquota_state_date = models.DateTimeField(null=True)
+    overquota_date = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "astakos_project_membership"
@@ -141,6 +153,7 @@ class ProjectMembership(models.Model):
                 condition=Q(state__in=MembershipState.values), name="astakos_project_membership_state_check"
             ),
         ]
+        indexes = [models.Index(fields=["project", "state"], name="astakos_membership_state")]
 
     def __str__(self) -> str:
         return f"{self.person_id} in {self.project_id}"

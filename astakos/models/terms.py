@@ -10,7 +10,9 @@ class ApprovalTerms(models.Model):
 
     date = models.DateTimeField(db_index=True)
     location = models.CharField(max_length=255)
+    #: What people agreed to; kept here because the file may change.
     text = models.TextField(default="")
+    sha256 = models.CharField(max_length=64, default="")
 
     class Meta:
         db_table = "astakos_terms"

@@ -60,6 +60,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     has_signed_terms = models.BooleanField(default=False)
     date_signed_terms = models.DateTimeField(null=True)
+    #: The version that was signed; null when there was none at the time.
+    signed_terms = models.ForeignKey(
+        "astakos.ApprovalTerms", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     #: True once the person has seen the profile page; not about the e-mail address.
     is_verified = models.BooleanField(default=False)
 
@@ -69,6 +73,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     #: Uuid of the project that new resources are charged to.
     default_project = models.CharField(max_length=36, default="", blank=True)
 
+    #: Language, theme and the like, as the pages keep them (web contract 6).
+    preferences = models.JSONField(default=dict)
     affiliation = models.CharField(max_length=255, default="", blank=True)
     level = models.IntegerField(default=4)
     invitations = models.IntegerField(default=0)

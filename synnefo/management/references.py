@@ -52,7 +52,7 @@ def write(root: Path) -> list[str]:
 
 def _by_file() -> dict[str, list[Setting]]:
     groups: dict[str, list[Setting]] = defaultdict(list)
-    for setting in settings_registry.declared().values():
+    for setting in (*settings_registry.declared().values(), *settings_registry.families().values()):
         groups[setting.conf].append(setting)
     return dict(sorted(groups.items()))
 
@@ -69,6 +69,8 @@ def settings_page() -> str:
         lines += ["", f"## {conf}.conf", "", "| Setting | Type | Default | Meaning |", "|---|---|---|---|"]
         for setting in settings:
             default = "(secret)" if setting.secret else f"`{setting.default!r}`"
+            if setting.name in settings_registry.families():
+                default = "not set"
             choices = f" One of {', '.join(f'`{c!r}`' for c in setting.choices)}." if setting.choices else ""
             row = (f"`{setting.name}`", setting.type_name, default, setting.help + choices)
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
@@ -83,6 +85,9 @@ def configuration_samples() -> dict[str, str]:
             f"# {conf}.conf: defaults, commented out. Your values go into a later file such as 99-local.conf."
         ]
         for setting in settings:
+            if setting.name in settings_registry.families():
+                parts.append(f"# {setting.help}\n# {setting.name} = ...")
+                continue
             literal = pprint.pformat(setting.default, width=90, sort_dicts=False).replace("\n", "\n# ")
             parts.append(f"# {setting.help}\n# {setting.name} = {literal}")
         samples[conf] = "\n\n".join(parts) + "\n"

@@ -92,7 +92,9 @@ def test_the_blocks_of_the_guide_print_what_it_says(demo: Path) -> None:
 
 
 def test_blocks_are_found_with_their_output_and_compared_line_by_line() -> None:
-    text = "a\n\n```sh test\necho 1\n```\n\n```output\nx…z\n```\n\n```sh\nrm x\n```\n\n```sh test\ntrue\n```\n"
+    text = (
+        "a\n\n```sh test\necho 1\n```\n\n```output\nx…z\n```\n\n```sh\nrm x\n```\n\n```sh test\ntrue\n```\n"
+    )
     blocks = blocks_of(text)
     assert [(block.line, block.commands) for block in blocks] == [(3, "echo 1\n"), (15, "true\n")]
     assert [blocks[0].explains(printed) for printed in ("xyz\n", "xy", "x\nz")] == [True, False, False]

@@ -10,6 +10,7 @@ set -euo pipefail
 packages=(
     postgresql rabbitmq-server memcached ganeti ganeti-3.0 qemu-system-x86 qemu-utils busybox-static
     socat iproute2 openssh-client dropbear-bin e2fsprogs fdisk cpio kmod util-linux procps
+    slapd ldap-utils gcc libc6-dev python3-dev libldap2-dev libsasl2-dev xmlsec1 chromium
 )
 # For the test guest only: unpacked into the cache, never installed.
 guest_packages=(grub-pc-bin grub-common)
@@ -100,7 +101,7 @@ disable_new_services() { # package...
     for package in "$@"; do
         case "$package" in
             postgresql) unit="postgresql.service" ;;
-            rabbitmq-server | memcached | ganeti) unit="$package.service" ;;
+            rabbitmq-server | memcached | ganeti | slapd) unit="$package.service" ;;
             *) continue ;;
         esac
         "${as_root[@]}" systemctl disable "$unit" > /dev/null 2>&1 || true
