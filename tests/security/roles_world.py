@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from django.contrib.auth.models import Group
 from django.http.response import HttpResponseBase
 from django.test import Client
 
 from astakos import public as astakos
-from astakos.models import MembershipState, Project, ProjectMembership, ProjectState, User
+from astakos.logic.limits import sync_holdings
+from astakos.models import (
+    MembershipState,
+    Project,
+    ProjectMembership,
+    ProjectResourceQuota,
+    ProjectState,
+    Resource,
+    User,
+)
 from cyclades.models import Backend, Flavor, IPAddress, Network, Server, VolumeType
 from synnefo import clock
+from synnefo.units import INF
 from tests.cyclades.image_fixtures import STORE, ImageUser
 from tests.cyclades.network_world import World
 from tests.security.route_roles import Row
@@ -28,7 +39,10 @@ class RolesWorld(World):
         self.component = astakos.register_component(
             name="other", base_url="http://testserver/other", ui_url="http://testserver/ui", services=[]
         )
-        self.member, self.administrator = make_user("mary"), make_user("ada")
+        self.member, self.project_admin = make_user("mary"), make_user("paul")
+        self.helpdesk, self.administrator = make_user("helen"), make_user("ada")
+        User.objects.get(uuid=self.helpdesk.uuid).groups.add(Group.objects.create(name="helpdesk"))
+        User.objects.filter(uuid=self.administrator.uuid).update(is_superuser=True)
         self.project = _shared_project(self.owner, self.member)
         self.server = _server(self.owner)
         self.public_id = self._files()
@@ -54,8 +68,15 @@ class RolesWorld(World):
     def _share_with_project(self) -> None:
         for model in (Network, IPAddress, Server):
             model.objects.exclude(userid=None).update(shared_to_project=True)
-        # Only seen from the project; quota stays where it was charged.
+        # What is shared is charged to the project too.
+        usage = {"vm": 1, "cpu": 2, "total_cpu": 2, "ram": 1 << 30, "total_ram": 1 << 30, "disk": 20 << 30,
+                 "network.private": 1, "floating_ip": 1}  # fmt: skip
+        charge = astakos.charge(
+            self.owner.uuid, self.project, {f"cyclades.{name}": amount for name, amount in usage.items()}
+        )
+        astakos.issue_commission(clientkey="cyclades", name="", provisions=charge, auto_accept=True)
         Network.objects.exclude(userid=None).update(project=self.project)
+        IPAddress.objects.exclude(userid=None).update(project=self.project)
         Server.objects.update(project=self.project)
         added = self.owner.api("PUT", f"images/{self.image}/members/{self.member.uuid}")
         assert added.status_code == 204
@@ -84,6 +105,7 @@ class RolesWorld(World):
         """Send a row's request as a caller of *role*."""
         tokens = {"anonymous": None, "service": self.component}
         for name, user in (("stranger", self.other), ("member", self.member), ("owner", self.owner),
+                           ("project admin", self.project_admin), ("helpdesk", self.helpdesk),
                            ("administrator", self.administrator)):  # fmt: skip
             tokens[name] = user.token
         headers = {name: self._filled(value) for name, value in row.headers.items()}
@@ -104,9 +126,16 @@ def _shared_project(owner: ImageUser, member: ImageUser) -> str:
         member_leave_policy=1, limit_on_members_number=10, state=ProjectState.ACTIVE, private=True,
         owner=User.objects.get(uuid=owner.uuid),
     )  # fmt: skip
-    ProjectMembership.objects.create(
-        person=User.objects.get(uuid=member.uuid), project=project, state=MembershipState.ACCEPTED
-    )
+    for user in (owner, member):
+        ProjectMembership.objects.create(
+            person=User.objects.get(uuid=user.uuid), project=project, state=MembershipState.ACCEPTED,
+            initialized=True,
+        )  # fmt: skip
+    for resource in Resource.objects.all():
+        ProjectResourceQuota.objects.create(
+            project=project, resource=resource, project_capacity=INF, member_capacity=INF
+        )
+    sync_holdings(project_ids=[project.pk])
     return str(project.uuid)
 
 

@@ -9,9 +9,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 #: ``service`` is another component's token; ``member`` is in the project that the owner's things are shared
-#: with, and a file is shared with them for reading; ``administrator`` is one of ASTAKOS_PROJECT_ADMINS, whose
-#: rights end outside projects.
-ROLES = ("anonymous", "service", "stranger", "member", "owner", "administrator")
+#: with, and a file is shared with them for reading; ``project admin`` is one of ASTAKOS_PROJECT_ADMINS, whose
+#: rights end outside projects; ``helpdesk`` is in the group of that name; ``administrator`` is a superuser.
+#: The last two have rights on pages of their own and none in the APIs.
+ROLES = (
+    "anonymous",
+    "service",
+    "stranger",
+    "member",
+    "owner",
+    "project admin",
+    "helpdesk",
+    "administrator",
+)
 
 
 class Row(NamedTuple):
@@ -31,17 +41,18 @@ def everybody(status: int) -> tuple[int, ...]:
 
 def users(status: int) -> tuple[int, ...]:
     """Return the statuses of a call that is the same for all users."""
-    return (401, 401, status, status, status, status)
+    return (401, 401, *((status,) * 6))
 
 
 def services(status: int) -> tuple[int, ...]:
     """Return the statuses of a call for components."""
-    return (401, status, 401, 401, 401, 401)
+    return (401, status, *((401,) * 6))
 
 
-def by(stranger: int, member: int, owner: int, administrator: int | None = None) -> tuple[int, ...]:
+def by(stranger: int, member: int, owner: int, project_admin: int | None = None) -> tuple[int, ...]:
     """Return the statuses of a call whose answer depends on whose the thing is."""
-    return (401, 401, stranger, member, owner, stranger if administrator is None else administrator)
+    deciding = stranger if project_admin is None else project_admin
+    return (401, 401, stranger, member, owner, deciding, stranger, stranger)
 
 
 def _row(method: str, path: str, statuses: tuple[int, ...], body: object = None, **headers: str) -> Row:
@@ -75,21 +86,22 @@ ASTAKOS = [
     _row("POST", f"{_A}/commissions/{{commission}}/action", services(200), {"reject": ""}),
     _row("POST", f"{_A}/commissions/action", services(200), {"accept": [], "reject": []}),
     _row("POST", f"{_A}/feedback", users(200), {"feedback_msg": "m", "feedback_data": "d"}),
-    _row("POST", f"{_A}/myaccount/default_project", by(403, 200, 403), {"project_id": "{project}"}),
+    _row("POST", f"{_A}/myaccount/default_project", by(404, 200, 200), {"project_id": "{project}"}),
     _row("GET", f"{_A}/projects", users(200)),
     _row("GET", f"{_A}/projects/{{project}}", by(403, 200, 200, 200)),
     _row("GET", f"{_A}/projects/{{owner}}", by(403, 403, 200, 200)),
     _row("GET", f"{_A}/quotas", users(200)),
     _row("GET", f"{_A}/resources", everybody(200)),
-    _row("GET", f"{_A}/service_quotas?user={{owner}}", services(200)),
-    _row("GET", f"{_A}/service_project_quotas?project={{owner}}", services(200)),
+    # A component sees the quota of its own resources only, and this one has none.
+    _row("GET", f"{_A}/service_quotas?user={{owner}}", services(404)),
+    _row("GET", f"{_A}/service_project_quotas?project={{owner}}", services(404)),
     _row("POST", f"{_A}/user_catalogs", users(200), {"uuids": ["{owner}"]}),
     _row("POST", f"{_A}/service/user_catalogs", services(200), {"uuids": ["{owner}"]}),
-    _row("GET", _I, everybody(300)),
+    _row("GET", f"{_I}/", everybody(200)),
     _row("GET", f"{_I}/v2.0", everybody(200)),
     # Who asks is the token in the body or path; a header does not count.
     _row("POST", f"{_I}/v2.0/tokens", everybody(200), _TOKEN),
-    _row("GET", f"{_I}/v2.0/tokens/wrong", everybody(401)),
+    _row("GET", f"{_I}/v2.0/tokens/wrong", everybody(404)),
     _row("GET", f"{_I}/v2.0/tenants", users(200)),
     _row("GET", "astakos/ui/get_menu", everybody(200)),
     _row("GET", "astakos/ui/get_services", everybody(200)),
@@ -100,7 +112,7 @@ _O = f"{_S}/{{owner}}"
 _F = f"{_O}/images"
 _TYPE = {"Content_Type": "application/octet-stream"}
 PITHOS = [
-    _row("GET", _S, (400, 401, 204, 200, 204, 204)),
+    _row("GET", _S, (400, 401, 204, 200, 204, 204, 204, 204)),
     _row("HEAD", _O, by(403, 204, 204)),
     _row("GET", _O, by(403, 200, 200)),
     _row("POST", f"{_O}?update", by(403, 403, 202), X_Account_Meta_A="b"),
@@ -117,7 +129,7 @@ PITHOS = [
     _row("PUT", f"{_F}/read", by(403, 403, 201), "text", **_TYPE),
     _row("PUT", f"{_F}/new", by(403, 403, 201), "text", **_TYPE),
     _row("POST", f"{_F}/read?update", by(403, 403, 202), X_Object_Meta_A="b"),
-    _row("COPY", f"{_F}/read", by(403, 403, 201), Destination="/images/copy"),
+    _row("COPY", f"{_F}/read", by(403, 201, 201), Destination="/images/copy"),
     _row("MOVE", f"{_F}/read", by(403, 403, 201), Destination="/images/moved"),
     _row("DELETE", f"{_F}/read", by(403, 403, 204)),
     _row("HEAD", "pithos/public/{public}", everybody(200)),
@@ -163,7 +175,7 @@ COMPUTE = [
     _row("POST", f"{_V}/action", by(404, 202, 202), {"reboot": {}}),
     _row("GET", f"{_V}/diagnostics", by(404, 200, 200)),
     _row("GET", f"{_V}/ips", by(404, 200, 200)),
-    _row("GET", f"{_V}/ips/{{network}}", by(404, 404, 404)),
+    _row("GET", f"{_V}/ips/{{network}}", by(404, 200, 200)),
     _row("GET", f"{_V}/metadata", by(404, 200, 200)),
     _row("POST", f"{_V}/metadata", by(404, 201, 201), {"metadata": {"a": "b"}}),
     _row("PUT", f"{_V}/metadata", by(404, 200, 200), {"metadata": {"a": "b"}}),
@@ -171,10 +183,8 @@ COMPUTE = [
     _row("PUT", f"{_V}/metadata/a", by(404, 201, 201), {"meta": {"a": "b"}}),
     _row("DELETE", f"{_V}/metadata/none", by(404, 404, 404)),
     _row("GET", f"{_V}/password", by(404, 404, 404)),
-    _row("DELETE", f"{_V}/password", by(404, 204, 204)),
-    _row(
-        "GET", "cyclades/vmapi/v1.0/server-params/8f0b7f2e-3b1d-4b5f-9c9e-0d6f6f1f2a11", everybody(404)
-    ),
+    _row("DELETE", f"{_V}/password", by(404, 404, 204)),
+    _row("GET", "cyclades/vmapi/v1.0/server-params/8f0b7f2e-3b1d-4b5f-9c9e-0d6f6f1f2a11", everybody(404)),
 ]
 
 _N = "cyclades/network/v2.0"

@@ -26,7 +26,7 @@ def world(
     settings.METRICS_ALLOWED_HOSTS = ["127.0.0.1"]
     monkeypatch.setattr(jobs, "_submit_after_commit", lambda intent: None)
     world = RolesWorld(make_image_user)
-    settings.ASTAKOS_PROJECT_ADMINS = [world.administrator.uuid]
+    settings.ASTAKOS_PROJECT_ADMINS = [world.project_admin.uuid]
     return world
 
 
@@ -44,9 +44,7 @@ def route_of(path: str) -> str:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_route_answers_the_role_as_the_table_says(
-    client: Client, world: RolesWorld, role: str
-) -> None:
+def test_each_route_answers_the_role_as_the_table_says(client: Client, world: RolesWorld, role: str) -> None:
     def status(row: Row) -> int:
         answer = world.call(client, role, row)
         answer.close()
@@ -58,12 +56,10 @@ def test_each_route_answers_the_role_as_the_table_says(
         answered = undone(lambda row=row: status(row))  # type: ignore[misc]
         if answered != expected:
             wrong.append(f"{row.method} {row.path}: {answered} instead of {expected}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_route_and_verb_is_in_the_table(world: RolesWorld) -> None:
     served = {(pattern, verb) for pattern, verbs in routes() for verb in verbs.split(", ")}
-    covered = {
-        (route_of(world.path_of(row).lstrip("/").partition("?")[0]), row.method) for row in ROWS
-    }
+    covered = {(route_of(world.path_of(row).lstrip("/").partition("?")[0]), row.method) for row in ROWS}
     assert served - covered == set()
