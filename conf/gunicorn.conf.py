@@ -9,7 +9,8 @@ import os
 from synnefo.gunicorn_hooks import post_worker_init, pre_request
 
 bind = os.environ.get("SYNNEFO_BIND", "127.0.0.1:8080")
-worker_class = "gthread"
+# Threads that cut off clients which dawdle (SYNNEFO_HEAD_SECONDS, SYNNEFO_SILENCE_SECONDS).
+worker_class = "synnefo.gunicorn_worker.Worker"
 workers = int(os.environ.get("SYNNEFO_WORKERS", str(multiprocessing.cpu_count())))
 threads = int(os.environ.get("SYNNEFO_THREADS", "16"))
 timeout = 120

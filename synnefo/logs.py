@@ -15,6 +15,15 @@ _SECRETS = re.compile(
 )
 
 
+#: Addresses whose last part is the secret: access tokens, one-time configurations, published files.
+_SECRET_PATHS = re.compile(r"(/tokens/|/server-params/|/public/|/activate/|/confirm/)[^ ]+")
+
+
+def mask_path(path: str) -> str:
+    """Return a request's path without the secrets that some addresses are made of."""
+    return _SECRET_PATHS.sub(r"\1***", path)
+
+
 def mask(text: str) -> str:
     """Return *text* with the values of secret-looking fields replaced."""
     return _SECRETS.sub(r"\1\2***", text)

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from synnefo import metrics, request_id
+from synnefo.logs import mask_path
 
 log = logging.getLogger("synnefo.access")
 
@@ -30,7 +31,7 @@ _PAGE_HEADERS = {
 class RequestIdMiddleware:
     """Give every request an id, return it as ``X-Request-Id`` and write one access line.
 
-    The path is logged without its query string, which may carry a token.
+    The path is logged without its query string and without parts that are secrets.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -45,7 +46,8 @@ class RequestIdMiddleware:
             response.setdefault("X-OpenStack-Request-Id", current)
             elapsed = time.monotonic() - started
             metrics.request_seconds.labels(request.method or "").observe(elapsed)
-            log.info("%s %s %s %.1fms", request.method, request.path, response.status_code, elapsed * 1000)
+            path = mask_path(request.path)
+            log.info("%s %s %s %.1fms", request.method, path, response.status_code, elapsed * 1000)
         return response
 
 
