@@ -8,7 +8,7 @@ DATA ?= var/demo
 # Processes that share the tests: more than cores, since many tests wait for servers and guests.
 WORKERS ?= 4
 
-.PHONY: run test lint format docs bench lab clean
+.PHONY: run test lint format docs pictures bench lab clean
 
 # Installed once, and again whenever the list of dependencies changes.
 $(VENV)/.run: setup.py constraints.txt
@@ -54,6 +54,10 @@ format: $(VENV)/.test
 ## docs: write the generated references and configuration samples again
 docs: $(VENV)/.run
 	$(BIN)/python manage.py docs-generate
+
+## pictures: take the documentation's pictures from the running demo ("make run" in another terminal)
+pictures: $(VENV)/.test
+	$(BIN)/python -m tests.pictures --data $(DATA)
 
 ## bench: print the benchmarks' table and write var/bench/results.json
 bench: packages

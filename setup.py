@@ -21,7 +21,7 @@ setup(
     packages=find_packages(include=["synnefo*", "astakos*", "pithos*", "cyclades*", "branding*", "gtools*"]),
     package_data={
         "gtools.osprovider": ["snf-image/*"],
-        "astakos": ["templates/**/*", "locale/**/*"],
+        "astakos": ["static/**/*", "templates/**/*", "locale/**/*"],
         "branding": ["static/**/*", "templates/**/*", "locale/**/*"],
     },
     install_requires=[
@@ -76,6 +76,8 @@ setup(
     entry_points={
         "console_scripts": [
             "snf-manage=synnefo.cli:main",
+            "snf-component-register=synnefo.component_register:main",
+            "snf-service-export=synnefo.service_export:main",
             "snf-dispatcher=cyclades.dispatcher.main:main",
             "snf-ganeti-eventd=gtools.eventd:main",
             "snf-progress-monitor=gtools.progress_monitor:main",

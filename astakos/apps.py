@@ -16,7 +16,11 @@ class AstakosConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell the kernel's commands how to translate user ids."""
+        """Tell the kernel's commands how to translate user ids, the shell about the account's pages."""
+        from astakos.logic import login_checks
         from astakos.public import user_catalog
+        from astakos.web import navigation
 
         users.provide_catalog(user_catalog)
+        navigation.register()
+        login_checks.register()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from astakos.logic import (
     authentication,
     commissions,
     components,
+    oauth2,
     projects,
     quotas,
     registration,
@@ -36,6 +38,7 @@ __all__ = [
     "CreatedUser",
     "Failure",
     "Identity",
+    "OAuth2Access",
     "ProjectQuota",
     "Provision",
     "Resolution",
@@ -50,9 +53,11 @@ __all__ = [
     "authenticate_service",
     "charge",
     "create_user",
+    "exchange_oauth2_code",
     "export_services",
     "is_project_member",
     "issue_commission",
+    "oauth2_authorization_url",
     "pending_commissions",
     "project_quotas",
     "register_component",
@@ -60,6 +65,7 @@ __all__ = [
     "service_definitions",
     "service_quotas",
     "user_catalog",
+    "validate_oauth2_token",
 ]
 
 
@@ -69,6 +75,16 @@ class CreatedUser:
 
     uuid: str
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2Access:
+    """What an OAuth2 access token allows: acting as ``credentials`` at ``scope`` and below."""
+
+    credentials: Credentials
+    scope: str
+    client: str
+    expires: dt.datetime
 
 
 def authenticate(token: str) -> Credentials:
@@ -83,6 +99,34 @@ def authenticate(token: str) -> Credentials:
 def authenticate_request(request: HttpRequest) -> Credentials:
     """Return the credentials of the ``X-Auth-Token`` header of *request*; raises ``Unauthorized``."""
     return authenticate(_token_of(request))
+
+
+def validate_oauth2_token(token: str, *, belongs_to: str) -> OAuth2Access:
+    """Return whom an OAuth2 access token stands for at the path *belongs_to* (identity contract 1.4).
+
+    The token must have been granted for that path or one above it. Raises ``NotFound``.
+    """
+    info = oauth2.validate_access_token(token=token, belongs_to=belongs_to)
+    return OAuth2Access(info.identity.credentials(), info.scope, info.client, info.expires)
+
+
+def exchange_oauth2_code(*, client: str, secret: str, code: str, redirect_uri: str, address: str = "") -> str:
+    """Exchange an authorization code for an access token as the confidential *client*, and return it.
+
+    *address* is where the browser is, for the limit on wrong secrets. Raises ``BadRequest`` for a code that
+    is unknown, used, expired or another address's, ``Unauthorized`` for a wrong secret.
+    """
+    issued = oauth2.exchange(
+        {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri},
+        authorization=oauth2.basic_authorization(client, secret),
+        address=address,
+    )
+    return issued.token
+
+
+def oauth2_authorization_url(*, client: str, redirect_uri: str, scope: str, state: str = "") -> str:
+    """Return where to send a browser that shall come back to *redirect_uri* with a code for *scope*."""
+    return oauth2.authorization_url(client=client, redirect_uri=redirect_uri, scope=scope, state=state)
 
 
 def authenticate_service(token: str) -> ServiceIdentity:

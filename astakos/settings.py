@@ -8,6 +8,7 @@ from astakos import (  # noqa: F401  (each declares its own settings)
     oauth2_settings,
     page_settings,
     project_settings,
+    token_settings,
 )
 from synnefo.settings_registry import declare, declare_family
 
@@ -34,6 +35,10 @@ declare(
 declare(
     "ASTAKOS_ENDPOINT_CACHE_TIMEOUT", 60, type=int, conf=_SETTINGS,
     help="Seconds the service catalog may be out of date after a registration.",
+)  # fmt: skip
+declare(
+    "ASTAKOS_ENDPOINT_LOCAL_CACHE_TIMEOUT", 5, type=int, conf=_SETTINGS,
+    help="Seconds a web process answers the service catalog from its own memory; 0 means never.",
 )  # fmt: skip
 declare(
     "ASTAKOS_RESOURCE_CACHE_TIMEOUT", 60, type=int, conf=_SETTINGS,

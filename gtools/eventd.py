@@ -23,10 +23,10 @@ from pathlib import Path
 from gtools import luxi, settings, ssconf
 from gtools.jobfile import JobFileError, message_for, read_job
 from gtools.queue_watch import Watcher, scan, watch
-from gtools.service_status import notify_systemd, write_health
 from gtools.spool import SeenStatus, Spool, SpoolFull
 from synnefo import amqp
 from synnefo.messages import FINAL_STATUSES, Heartbeat, routing_key_of
+from synnefo.service_status import notify_systemd, write_health
 
 logger = logging.getLogger("snf-ganeti-eventd")
 

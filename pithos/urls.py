@@ -9,7 +9,7 @@ from pithos.api.service import optional_caller, public_service, service
 
 _ACCOUNT = r"(?P<account>[^/]+)"
 _CONTAINER = rf"{_ACCOUNT}/(?P<container>[^/]+)"
-_OBJECT = rf"{_CONTAINER}/(?P<name>(?s:.+))"
+_OBJECT = rf"{_CONTAINER}/(?P<name>[\s\S]+)"
 
 _object_store = [
     service.route(r"v1(?:\.0)?/?", GET=top.show, auth=optional_caller),

@@ -84,9 +84,7 @@ def decrypt_legacy(value: str) -> str:
 
 def token_digest(token: str) -> str:
     """Return the keyed digest (hex, 64 characters) that a token is stored and looked up by."""
-    return hmac.new(
-        settings.SECRET_KEY.encode(), token.encode("utf-8", "surrogatepass"), hashlib.sha256
-    ).hexdigest()
+    return hmac.digest(settings.SECRET_KEY.encode(), token.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def new_token(nbytes: int = 32) -> str:

@@ -132,6 +132,17 @@ class Unprocessable(SynnefoError):
     name = "unprocessableEntity"
 
 
+class TooManyRequests(SynnefoError):
+    """The client asks too often; it may try again after ``retry_after`` seconds."""
+
+    code = 429
+    name = "overLimit"
+
+    def __init__(self, message: str = "Too many requests", *, retry_after: int = 60) -> None:
+        super().__init__(message)
+        self.headers["Retry-After"] = str(retry_after)
+
+
 class NotImplementedFault(SynnefoError):
     """The dialect knows the call, this service does not offer it."""
 

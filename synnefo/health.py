@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import prometheus_client
 from django.conf import settings
@@ -12,6 +13,13 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 
+_ENDPOINTS = (
+    ("pithos", "Object storage", "object-store/v1"),
+    ("cyclades", "Compute", "compute/v2.0"),
+    ("cyclades", "Network", "network/v2.0"),
+    ("cyclades", "Images", "image/v1.0"),
+)
+
 
 def live(request: HttpRequest) -> HttpResponse:
     """Answer 200 as long as the process serves requests."""
@@ -19,11 +27,15 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when database and cache work, else 503 naming what does not."""
+    """Answer 200 when the database works, else 503; names what does not work.
+
+    Without the cache requests are only slower, and a front server that takes every host out of service
+    because their common cache is away would make an outage of it.
+    """
     checks = {"database": _works(_database), "cache": _works(_cache)}
-    healthy = all(checks.values())
+    healthy = checks["database"]
     body = {
-        "status": "ok" if healthy else "failing",
+        "status": "failing" if not healthy else "ok" if checks["cache"] else "degraded",
         "checks": {k: "ok" if v else "failing" for k, v in checks.items()},
     }
     return JsonResponse(body, status=200 if healthy else 503)
@@ -58,10 +70,21 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def landing(request: HttpRequest) -> HttpResponse:
-    """Answer the landing page, or lead where the administrator wants / to lead."""
+    """Lead to the dashboard or where the administrator wants; without either, list the services."""
     if settings.WEBPROJECT_ROOT_REDIRECT:
         return HttpResponseRedirect(settings.WEBPROJECT_ROOT_REDIRECT)
-    services = {
+    bases = {
         name: getattr(settings, f"{name.upper()}_BASE_URL").rstrip("/") for name in settings.SYNNEFO_SERVICES
     }
+    if "astakos" in bases:
+        return HttpResponseRedirect(f"{urlsplit(bases['astakos']).path}/ui/")
+    services = [
+        {"name": label, "url": f"{bases[name]}/{path}"} for name, label, path in _ENDPOINTS if name in bases
+    ]
     return render(request, "landing.html", {"services": services})
+
+
+def old_pages(request: HttpRequest) -> HttpResponse:
+    """Lead from the addresses of old releases' account pages, /im/…, to those of today."""
+    base = urlsplit(settings.ASTAKOS_BASE_URL).path.rstrip("/")
+    return HttpResponseRedirect(f"{base}/ui{request.get_full_path().removeprefix('/im')}")

@@ -42,7 +42,8 @@ declare(
     [],
     type=(list, tuple),
     conf=_DEPLOY,
-    help="Addresses of front servers whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
+    help="Addresses of front servers whose X-Forwarded-For, X-Forwarded-Proto, Remote-User, Eppn and Shib-* "
+    "headers are believed; they must not pass on what clients send under these names.",
 )
 declare("ADMINS", (), type=(list, tuple), conf=_ADMINS, help="(name, mail) pairs that receive error reports.")
 declare(
@@ -70,6 +71,14 @@ declare(
     type=int,
     conf=_DATABASE,
     help="Milliseconds a request waits for a row lock before it answers 503.",
+)
+declare(
+    "DATABASE_PREPARED_STATEMENTS",
+    True,
+    type=bool,
+    conf=_DATABASE,
+    help="Whether PostgreSQL plans the statements of every request once for each connection. Turn it off "
+    "behind a pooler that hands a connection to another client after each transaction.",
 )
 declare(
     "DATABASE_LOCK_RETRIES",
@@ -143,7 +152,7 @@ declare(
     None,
     type=(str, NoneType),
     conf=_SITE,
-    help="Where / leads; None leads to the landing page.",
+    help="Where / leads; None leads to the dashboard, or to a list of services where there is none.",
 )
 declare(
     "METRICS_ALLOWED_HOSTS",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 api_responses = Counter("synnefo_api_responses_total", "API answers", ["service", "method", "status"])
@@ -11,3 +13,26 @@ messages_handled = Counter(
 )
 rapi_requests = Counter("synnefo_rapi_requests_total", "Requests to Ganeti clusters", ["backend", "outcome"])
 backend_available = Gauge("synnefo_backend_available", "1 while a Ganeti cluster answers", ["backend"])
+
+
+# Finding a metric's child by its labels takes a lock and several copies; each request needs two.
+
+
+@lru_cache(maxsize=1024)
+def _response_counter(service: str, method: str, status: int) -> Counter:
+    return api_responses.labels(service, method, str(status))
+
+
+@lru_cache(maxsize=64)
+def _request_timer(method: str) -> Histogram:
+    return request_seconds.labels(method)
+
+
+def count_response(service: str, method: str, status: int) -> None:
+    """Count an answer of an API."""
+    _response_counter(service, method, status).inc()
+
+
+def observe_request(method: str, seconds: float) -> None:
+    """Note how long a web request took."""
+    _request_timer(method).observe(seconds)

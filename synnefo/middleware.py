@@ -1,4 +1,4 @@
-"""What happens around every web request: its id, its log line, security headers."""
+"""What happens around every web request: its id, its log line, the address it comes from."""
 
 from __future__ import annotations
 
@@ -16,16 +16,6 @@ from synnefo.logs import mask_path
 log = logging.getLogger("synnefo.access")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-_PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-}
 
 
 class RequestIdMiddleware:
@@ -45,33 +35,21 @@ class RequestIdMiddleware:
             response["X-Request-Id"] = current
             response.setdefault("X-OpenStack-Request-Id", current)
             elapsed = time.monotonic() - started
-            metrics.request_seconds.labels(request.method or "").observe(elapsed)
-            path = mask_path(request.path)
-            log.info("%s %s %s %.1fms", request.method, path, response.status_code, elapsed * 1000)
-        return response
-
-
-class PageHeadersMiddleware:
-    """Add the browser's safety headers to HTML answers (web contract 2.1)."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer *request* with the headers added."""
-        response = self.get_response(request)
-        if response.get("Content-Type", "").startswith("text/html"):
-            for header, value in _PAGE_HEADERS.items():
-                response.setdefault(header, value)
+            metrics.observe_request(request.method or "", elapsed)
+            if log.isEnabledFor(logging.INFO):
+                path = mask_path(request.path)
+                log.info("%s %s %s %.1fms", request.method, path, response.status_code, elapsed * 1000)
         return response
 
 
 class TrustedProxyMiddleware:
-    """Believe forwarded addresses and schemes only when a configured front server says them.
+    """Believe forwarded addresses, schemes and names of users only when a configured front server says them.
 
     From anybody else those headers are removed, so that nothing behind can be deceived by them.
     """
 
+    #: What a front server that authenticates people says about them (mod_shib and the like).
+    _IDENTITY = ("HTTP_REMOTE_USER", "HTTP_EPPN", "HTTP_SHIB_")
     _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL")
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -81,7 +59,10 @@ class TrustedProxyMiddleware:
         """Answer *request* with the client's own address and scheme."""
         trusted = settings.TRUSTED_PROXIES
         meta = request.META
-        if meta.get("REMOTE_ADDR") in trusted:
+        if meta.get("REMOTE_ADDR") not in trusted:
+            for header in [name for name in meta if name.startswith(self._IDENTITY)]:
+                del meta[header]
+        else:
             hops = [hop.strip() for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
             client = next((hop for hop in reversed(hops) if hop not in trusted), None)
             if client:

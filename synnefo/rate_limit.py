@@ -46,7 +46,18 @@ def count_attempt(key: str, *, limit: int, period: int = 60) -> Attempts:
             period_start=start, count=0
         )
         RateLimitCounter.objects.filter(key=digest).update(count=F("count") + 1)
-        count = RateLimitCounter.objects.values_list("count", flat=True).get(key=digest)
+        counted = RateLimitCounter.objects.filter(key=digest).values_list("count", flat=True).first()
+    # A success elsewhere may have made the counter forgotten in between.
+    count = counted or 1
+    return Attempts(count=count, limit=limit, retry_after=period - epoch % period)
+
+
+def attempts(key: str, *, limit: int, period: int = 60) -> Attempts:
+    """Return how often *key* was counted in the running *period* (seconds) without counting."""
+    epoch = int(clock.now().timestamp())
+    start = dt.datetime.fromtimestamp(epoch - epoch % period, dt.UTC)
+    counted = RateLimitCounter.objects.filter(key=_digest(key), period_start=start)
+    count = counted.values_list("count", flat=True).first() or 0
     return Attempts(count=count, limit=limit, retry_after=period - epoch % period)
 
 

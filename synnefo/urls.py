@@ -28,5 +28,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready),
     path("metrics", health.metrics),
     re_path(r"^$", health.landing),
+    re_path(r"^im(?:/.*)?$", health.old_pages),
+    path("", include("branding.urls")),
     *_service_patterns(),
 ]
+
+handler400 = "branding.errors.bad_request"
+handler403 = "branding.errors.forbidden"
+handler404 = "branding.errors.not_found"
+handler500 = "branding.errors.server_error"

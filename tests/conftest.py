@@ -93,6 +93,7 @@ _GROUPS = {
     "tests/lab/": "clusters",
     "tests/contract/": "contract",
     "tests/gtools/test_real_ganeti": "contract",
+    "tests/faults/": "sites",
 }
 
 

@@ -16,7 +16,7 @@ if _url:
     _parts = urlsplit(_url)
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "synnefo.db.postgresql",
             "NAME": _parts.path.lstrip("/") or "synnefo",
             "USER": _parts.username or "",
             "PASSWORD": _parts.password or "",
@@ -42,4 +42,7 @@ ASTAKOS_BASE_URL = "http://testserver/astakos"
 PITHOS_BASE_URL = "http://testserver/pithos"
 CYCLADES_BASE_URL = "http://testserver/cyclades"
 GANETI_SUBMIT_IN_BACKGROUND = False
+ASTAKOS_MAILS_IN_BACKGROUND = False
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Tests register services and look at once.
+ASTAKOS_ENDPOINT_LOCAL_CACHE_TIMEOUT = 0

@@ -9,14 +9,14 @@ from django.http import HttpRequest, HttpResponse
 
 from astakos.api import tokens_xml
 from astakos.api.service import AccountApi
-from astakos.logic import token_requests
+from astakos.api.v3.versions import version as v3_version
+from astakos.logic import oauth2, token_requests
 from astakos.logic.authentication import Identity
-from astakos.logic.catalog import service_catalog
+from astakos.logic.catalog import current_catalog
 from astakos.logic.token_requests import Authentication
 from synnefo import clock
 from synnefo.api import json_response, read_object
-from synnefo.api.responses import XML_TYPE, requested_format
-from synnefo.errors import NotFound
+from synnefo.api.responses import XML_TYPE, json_member, rendered_response, requested_format
 
 api = AccountApi("identity")
 
@@ -30,11 +30,11 @@ def _version() -> dict[str, Any]:
 
 def list_versions(request: HttpRequest) -> HttpResponse:
     """Answer which versions of the identity API there are."""
-    return json_response({"versions": {"values": [_version()]}})
+    return json_response({"versions": {"values": [_version(), v3_version()]}})
 
 
 def show_version(request: HttpRequest) -> HttpResponse:
-    """Describe the one version there is; generic clients read its links."""
+    """Describe version 2.0; generic clients read its links."""
     version = _version()
     version["links"].append(
         {"rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/"}
@@ -49,10 +49,12 @@ def authenticate(request: HttpRequest) -> HttpResponse:
         access: dict[str, Any] = {}
     else:
         access = _access(token_requests.authenticate(read_object(request)))
-    access["serviceCatalog"] = service_catalog()
+    catalog = current_catalog()
     if requested_format(request) == "xml":
+        access["serviceCatalog"] = catalog.entries
         return HttpResponse(tokens_xml.render(access), content_type=XML_TYPE)
-    return json_response({"access": access})
+    rendered = json_member(access, "serviceCatalog", catalog.text.encode())
+    return rendered_response(json_member({}, "access", rendered))
 
 
 def _has_body(request: HttpRequest) -> bool:
@@ -90,7 +92,21 @@ def _user(identity: Identity) -> dict[str, Any]:
 
 def show_token(request: HttpRequest, token: str) -> HttpResponse:
     """Validate an OAuth2 access token; a user's token is none of these, so it is not found."""
-    raise NotFound("No such token")
+    info = oauth2.validate_access_token(token=token, belongs_to=request.GET.get("belongsTo"))
+    user = _user(info.identity)
+    del user["projects"]
+    access = {
+        "token": {
+            "id": token,
+            "expires": clock.isoformat(info.expires),
+            "issued_at": clock.isoformat(info.created),
+            "tenant": {"id": info.identity.default_project, "name": info.identity.name},
+        },
+        "user": user,
+    }
+    if requested_format(request) == "xml":
+        return HttpResponse(tokens_xml.render(access), content_type=XML_TYPE)
+    return json_response({"access": access})
 
 
 def list_tenants(request: HttpRequest) -> HttpResponse:

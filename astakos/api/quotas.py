@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from astakos.logic import quotas, resources
 from astakos.logic.authentication import Identity, ServiceIdentity
-from astakos.logic.quotas import UserQuota
+from astakos.logic.quotas import ProjectQuota, UserQuota
 from synnefo.api import json_response
+from synnefo.api.responses import json_bytes, spooled_response
 from synnefo.errors import BadRequest, NotFound
 
 _MAX_IDS = 1000
@@ -41,38 +46,64 @@ def show_quotas(request: HttpRequest) -> HttpResponse:
     return json_response(answer)
 
 
-def service_quotas(request: HttpRequest) -> HttpResponse:
+def service_quotas(request: HttpRequest) -> HttpResponseBase:
     """Show users' quotas of the calling component's resources."""
     component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]
     users, projects = _ids(request, "user"), _ids(request, "project")
-    answer: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    rows = quotas.service_quotas(
-        resources=quotas.resources_of_component(component.component_id), users=users, projects=projects
-    )
-    for quota in rows:
-        answer[quota.user][quota.project][quota.resource] = _numbers(quota)
-    if users is not None and not answer:
+    resources = quotas.resources_of_component(component.component_id)
+    if users is None:
+        rows = quotas.stream_service_quotas(resources=resources, projects=projects)
+        return spooled_response(_members(_by_user(rows)))
+    answer = dict(_by_user(quotas.service_quotas(resources=resources, users=users, projects=projects)))
+    if not answer:
         raise NotFound(f"No user with UUID '{','.join(users)[:200]}'")
     return json_response(answer)
 
 
-def service_project_quotas(request: HttpRequest) -> HttpResponse:
+def service_project_quotas(request: HttpRequest) -> HttpResponseBase:
     """Show projects' own quotas of the calling component's resources."""
     component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]
     projects = _ids(request, "project")
-    answer: dict[str, dict[str, Any]] = defaultdict(dict)
-    rows = quotas.project_quotas(
-        resources=quotas.resources_of_component(component.component_id), projects=projects
-    )
-    for quota in rows:
-        answer[quota.project][quota.resource] = {
-            "project_limit": quota.limit,
-            "project_usage": quota.usage,
-            "project_pending": quota.pending,
-        }
-    if projects is not None and not answer:
+    resources = quotas.resources_of_component(component.component_id)
+    if projects is None:
+        return spooled_response(_members(_by_project(quotas.stream_project_quotas(resources=resources))))
+    answer = dict(_by_project(quotas.project_quotas(resources=resources, projects=projects)))
+    if not answer:
         raise NotFound(f"No project with UUID '{','.join(projects)[:200]}'")
     return json_response(answer)
+
+
+def _by_user(rows: Iterable[UserQuota]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each user with the answer about him; rows of a user come together."""
+    for user, of_user in groupby(rows, key=attrgetter("user")):
+        projects: dict[str, Any] = defaultdict(dict)
+        for quota in of_user:
+            projects[quota.project][quota.resource] = _numbers(quota)
+        yield user, projects
+
+
+def _by_project(rows: Iterable[ProjectQuota]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for project, of_project in groupby(rows, key=attrgetter("project")):
+        yield (
+            project,
+            {
+                quota.resource: {
+                    "project_limit": quota.limit,
+                    "project_usage": quota.usage,
+                    "project_pending": quota.pending,
+                }
+                for quota in of_project
+            },
+        )
+
+
+def _members(items: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
+    """Yield the pieces of the JSON object that has *items*."""
+    separator = b"{"
+    for name, value in items:
+        yield b"".join((separator, json_bytes(name), b": ", json_bytes(value)))
+        separator = b", "
+    yield b"{}" if separator == b"{" else b"}"
 
 
 def _numbers(quota: UserQuota) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -37,6 +38,11 @@ def component_of(request: HttpRequest) -> ServiceIdentity:
     return authenticate_component(_token(request))
 
 
+@lru_cache(maxsize=4)
+def _http_date(second: int) -> str:
+    return http_date(second)
+
+
 class AccountApi(ApiService):
     """An API of this service: XML faults, and dates on every answer that tell caches it is stale."""
 
@@ -50,7 +56,7 @@ class AccountApi(ApiService):
 
     def _answer(self, request: HttpRequest, produce: Callable[[], HttpResponseBase]) -> HttpResponseBase:
         response = super()._answer(request, produce)
-        now = http_date(clock.now().timestamp())
+        now = _http_date(int(clock.now().timestamp()))
         response.setdefault("Expires", now)
         response.setdefault("Last-Modified", now)
         return response

@@ -22,6 +22,8 @@ def render(access: Mapping[str, Any]) -> str:
     if user is not None:
         roles = "".join(_element("role", role) for role in user["roles"])
         parts.append(_element("user", {"id": user["id"], "name": user["name"]}, f"<roles>{roles}</roles>"))
+    if "serviceCatalog" not in access:
+        return "".join([*parts, "</access>"])
     services = "".join(
         _element(
             "service",

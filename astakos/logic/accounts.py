@@ -7,13 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from astakos.logic import mails, projects
+from astakos.logic import auth_providers, mails, projects, sessions, token_renewal, users
 from astakos.models import User
 from synnefo import audit, clock, crypto
 from synnefo.credentials import Credentials
-from synnefo.db.locks import atomic, lock_one
-from synnefo.errors import MethodNotAllowed, NotFound
+from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
+from synnefo.errors import Conflict, MethodNotAllowed, NotFound
+
+_MAX_CODE_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def send_verification(credentials: Credentials, *, user_id: int) -> User:
         user.save(update_fields=["verification_code", "activation_sent", "updated"])
         mails.send(
             "activation",
-            subject="Confirm your e-mail address",
+            subject=mails.subject("VERIFICATION_EMAIL_SUBJECT", _("%(service)s account verification")),
             to=[user.email],
             context={"user": user, "url": mails.activation_url(user)},
         )
@@ -86,73 +91,135 @@ def send_verification(credentials: Credentials, *, user_id: int) -> User:
 
 
 def verify(credentials: Credentials, *, user_id: int, notify: bool = True) -> User:
-    """Mark the address as verified, then accept at once where policy says so, else ask the moderators."""
+    """Mark the address as verified, then accept at once where policy says so, else ask the moderators.
+
+    Raises ``Conflict`` when another account proved the same address meanwhile.
+    """
     with atomic():
         user = _locked(user_id, "verify")
-        user.email_verified = True
-        user.verified_at = clock.now()
-        user.verification_code = crypto.new_token()
-        user.save()
+        _mark_verified(user)
         audit.record(credentials, "user.verify", f"user:{user.uuid}")
         policy = _automatic_policy(user)
         if policy is not None:
-            return accept(credentials, user_id=user_id, policy=policy, notify=notify)
-        if notify:
-            mails.send(
+            _let_in(credentials, user, policy=policy, notify=notify)
+        elif notify:
+            mails.send_to_staff(
                 "moderation",
-                subject="An account awaits moderation",
+                "ACCOUNT_CREATION_SUBJECT",
+                gettext_noop("%(service)s account created (%(email)s)"),
                 to=mails.account_recipients("ACCOUNT_PENDING_MODERATION_RECIPIENTS"),
                 context={"user": user},
+                email=user.email,
             )
     return user
 
 
+def _mark_verified(user: User) -> None:
+    users.check_email_is_free(user.email, besides=user.pk)
+    user.email_verified = True
+    user.verified_at = clock.now()
+    # The old code is used up; a new one keeps the column unique without saying whose it was.
+    user.verification_code = crypto.new_token()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise Conflict(f"There is already a user with the e-mail address {user.email}") from error
+
+
+def find_by_code(*, code: str) -> User:
+    """Return the user who was mailed *code* and did not use it yet; raises ``NotFound``."""
+    usable = 1 <= len(code) <= _MAX_CODE_LENGTH and code.isascii() and code.isprintable()
+    user = User.objects.filter(verification_code=code, email_verified=False).first() if usable else None
+    if user is None:
+        raise NotFound(_("This link is invalid or was used already"))
+    return user
+
+
+def verify_by_code(*, code: str) -> User:
+    """Verify the address of the user who was mailed *code* (identity contract 4.3).
+
+    The answer tells by ``is_active`` whether the account was accepted at once; it then has a fresh token.
+    Raises ``NotFound`` for a code that is unknown or used up, also when somebody uses it at this moment.
+    """
+    user = find_by_code(code=code)
+    with atomic():
+        user = lock_one(User.objects.filter(pk=user.pk))
+        expected = user.verification_code or ""
+        if user.email_verified or not crypto.constant_time_equal(expected, code):
+            raise NotFound(_("This link is invalid or was used already"))
+        acting = Credentials(user_id=user.uuid)
+        user = verify(acting, user_id=user.pk)
+        if user.is_active:
+            token_renewal.renew_token(acting, user_id=user.pk)
+            user.refresh_from_db()
+    return user
+
+
 def _automatic_policy(user: User) -> str | None:
+    """Return the policy that lets a verified user in without a moderator, if any (identity contract 4.2)."""
     if not settings.ASTAKOS_MODERATION_ENABLED:
         return "auto_moderation"
     if any(re.match(pattern, user.email) for pattern in settings.ASTAKOS_RE_USER_EMAIL_PATTERNS):
         return "email"
-    return None
+    for row in user.auth_providers.filter(active=True):
+        if not auth_providers.is_enabled(row.module):
+            continue
+        if auth_providers.provider(row.module, user=user).policy.automoderate:
+            return f"auth_provider_{row.module}"
+    return "already_moderated" if user.moderated and not user.is_rejected else None
 
 
 def accept(credentials: Credentials, *, user_id: int, policy: str = "manual", notify: bool = True) -> User:
     """Let a verified user in: system project, quota, activation; also after an earlier rejection."""
     with atomic():
         user = _locked(user_id, "accept")
-        user.moderated = True
-        user.moderated_at = clock.now()
-        user.moderated_data = {
-            "email": user.email,
-            "first_name": user.first_name,
-            "last_name": user.last_name,
-            "affiliation": user.affiliation,
-        }
-        user.accepted_policy = policy
-        user.accepted_email = user.email
-        user.is_rejected, user.rejected_reason = False, ""
-        user.is_active = True
-        user.deactivated_reason, user.deactivated_at = "", None
-        if user.base_project_id is None:
-            projects.create_system_project(user)
-        user.save()
-        audit.record(credentials, "user.accept", f"user:{user.uuid}", policy=policy)
-        if notify:
-            _announce_acceptance(user)
+        _let_in(credentials, user, policy=policy, notify=notify)
     return user
 
 
+def _let_in(credentials: Credentials, user: User, *, policy: str, notify: bool) -> None:
+    user.moderated = True
+    user.moderated_at = clock.now()
+    user.moderated_data = {
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "affiliation": user.affiliation,
+    }
+    user.accepted_policy = policy
+    user.accepted_email = user.email
+    user.is_rejected, user.rejected_reason = False, ""
+    user.is_active = True
+    user.deactivated_reason, user.deactivated_at = "", None
+    if user.base_project_id is None:
+        projects.create_system_project(user)
+    user.save()
+    audit.record(credentials, "user.accept", f"user:{user.uuid}", policy=policy)
+    if notify:
+        _announce_acceptance(user)
+
+
 def _announce_acceptance(user: User) -> None:
-    mails.send(
+    modules = ", ".join(user.auth_providers.values_list("module", flat=True))
+    mails.send_to_staff(
         "accepted",
-        subject="An account was accepted",
+        "HELPDESK_NOTIFICATION_EMAIL_SUBJECT",
+        gettext_noop("%(service)s account activated (%(email)s)"),
         to=mails.account_recipients("ACCOUNT_ACTIVATED_RECIPIENTS"),
-        context={"user": user},
+        context={"user": user, "provider": modules},
+        email=user.email,
     )
-    mails.send("welcome", subject="Welcome", to=[user.email], context={"user": user})
+    mails.send(
+        "welcome",
+        subject=mails.subject("GREETING_EMAIL_SUBJECT", _("Welcome to %(service)s")),
+        to=[user.email],
+        context={"user": user, "url": mails.page_url("login")},
+    )
 
 
 def reject(credentials: Credentials, *, user_id: int, reason: str = "") -> User:
-    """Turn a verified user down."""
+    """Turn a verified user down; ``ASTAKOS_REJECTION_MAIL_ENABLED`` says whether a mail tells why."""
     with atomic():
         user = _locked(user_id, "reject")
         user.moderated = True
@@ -160,9 +227,17 @@ def reject(credentials: Credentials, *, user_id: int, reason: str = "") -> User:
         user.is_rejected, user.rejected_reason = True, reason
         user.save()
         audit.record(credentials, "user.reject", f"user:{user.uuid}", reason=reason)
+        if settings.ASTAKOS_REJECTION_MAIL_ENABLED:
+            mails.send(
+                "rejected",
+                subject=mails.subject("REJECTION_EMAIL_SUBJECT", _("Your account at %(service)s")),
+                to=[user.email],
+                context={"user": user, "reason": reason},
+            )
     return user
 
 
+@retry_on_deadlock
 def activate(credentials: Credentials, *, user_id: int) -> User:
     """Let an accepted user back in; what the deactivation suspended resumes."""
     with atomic():
@@ -175,13 +250,18 @@ def activate(credentials: Credentials, *, user_id: int) -> User:
     return user
 
 
+@retry_on_deadlock
 def deactivate(credentials: Credentials, *, user_id: int, reason: str = "") -> User:
-    """Shut an accepted user out: the token is refused from now on, projects and memberships suspended."""
+    """Shut an accepted user out at once; projects and memberships are suspended.
+
+    The token is refused from now on, sessions and tokens issued in its place end.
+    """
     with atomic():
         user = _locked(user_id, "deactivate")
         user.is_active = False
         user.deactivated_reason, user.deactivated_at = reason, clock.now()
         user.save()
+        sessions.end_everything(user)
         projects.suspend_for_user(user)
         audit.record(credentials, "user.deactivate", f"user:{user.uuid}", reason=reason)
     return user

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -24,19 +26,49 @@ _COMPONENTS_META: dict[str, dict[str, Any]] = {
 _UNKNOWN_ORDER = 1000
 
 
-def service_catalog() -> list[dict[str, Any]]:
-    """Return the catalog as token answers carry it, at most ``ASTAKOS_ENDPOINT_CACHE_TIMEOUT`` s old."""
-    cached: str | None = cache.get(_CACHE_KEY)
-    if cached is None:
-        cached = json.dumps(_read_catalog())
-        cache.set(_CACHE_KEY, cached, settings.ASTAKOS_ENDPOINT_CACHE_TIMEOUT)
-    catalog: list[dict[str, Any]] = json.loads(cached)
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The catalog as token answers carry it, and the same as JSON; nobody changes it."""
+
+    entries: list[dict[str, Any]]
+    text: str
+    good_until: float
+
+
+#: What this process answered last: token answers are many, and each has the whole catalog in it.
+_kept: list[Catalog] = []
+
+
+def current_catalog() -> Catalog:
+    """Return the catalog, at most ``ASTAKOS_ENDPOINT_CACHE_TIMEOUT`` s old in the cache of all processes.
+
+    A process looks there again after ``ASTAKOS_ENDPOINT_LOCAL_CACHE_TIMEOUT`` s.
+    """
+    now = time.monotonic()
+    if _kept and _kept[0].good_until > now:
+        return _kept[0]
+    text: str | None = cache.get(_CACHE_KEY)
+    if text is None:
+        text = json.dumps(_read_catalog(), ensure_ascii=False)
+        cache.set(_CACHE_KEY, text, settings.ASTAKOS_ENDPOINT_CACHE_TIMEOUT)
+    catalog = Catalog(json.loads(text), text, now + settings.ASTAKOS_ENDPOINT_LOCAL_CACHE_TIMEOUT)
+    _kept[:] = [catalog]
     return catalog
+
+
+def service_catalog() -> list[dict[str, Any]]:
+    """Return the entries of the current catalog; they are shared, so nobody changes them."""
+    return current_catalog().entries
 
 
 def forget_cached_catalog() -> None:
     """Let the next reader see a change as soon as it is committed."""
-    transaction.on_commit(lambda: cache.delete(_CACHE_KEY))
+
+    def forget() -> None:
+        cache.delete(_CACHE_KEY)
+        _kept.clear()
+
+    transaction.on_commit(forget)
 
 
 def _read_catalog() -> list[dict[str, Any]]:

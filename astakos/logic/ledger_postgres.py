@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.db import connection
-
 from astakos.logic.ledger import CommissionRequest, HoldingState, Issued, Key, Resolved
 from synnefo import clock
+from synnefo.db import prepared
 from synnefo.units import INF
 
 _LOCKED = """
@@ -32,7 +31,8 @@ WITH wanted AS (
 ), verdict AS (
     SELECT count(*) = %(count)s AND coalesce(bool_and(
                CASE WHEN quantity >= 0
-                    THEN usage_max <= (CASE WHEN %(force)s THEN %(infinite)s ELSE "limit" END) - quantity
+                    THEN usage_max <= (
+                        CASE WHEN %(force)s::boolean THEN %(infinite)s::bigint ELSE "limit" END) - quantity
                     ELSE usage_min >= -quantity END), true) AS ok
       FROM locked
 )"""
@@ -46,7 +46,7 @@ SELECT 0, 0, 0, 0, serial FROM commission
 
 _ISSUE = f"""{_LOCKED}, commission AS (
     INSERT INTO astakos_commission (name, clientkey, issue_datetime)
-    SELECT %(name)s, %(clientkey)s, %(issue_time)s FROM verdict WHERE ok
+    SELECT %(name)s::text, %(clientkey)s::text, %(issue_time)s::timestamptz FROM verdict WHERE ok
     RETURNING serial
 ), changed AS (
     UPDATE astakos_holding h
@@ -68,8 +68,9 @@ _ISSUE_AND_ACCEPT = f"""{_LOCKED}, commission AS (
 ), logged AS (
     INSERT INTO astakos_provision_log (serial, name, issue_time, log_time, holder, source, resource, "limit",
                                        usage_min, usage_max, delta_quantity, reason)
-    SELECT c.serial, %(name)s, %(issue_time)s, %(now)s, l.holder, l.source, l.resource, l."limit",
-           l.usage_min + l.quantity, l.usage_max + l.quantity, l.quantity, left('ACCEPT:' || %(name)s, 255)
+    SELECT c.serial, %(name)s::text, %(issue_time)s::timestamptz, %(now)s::timestamptz, l.holder, l.source,
+           l.resource, l."limit", l.usage_min + l.quantity, l.usage_max + l.quantity, l.quantity,
+           left('ACCEPT:' || %(name)s::text, 255)
       FROM commission c, locked l ORDER BY l.position
 ){_FOUND}"""  # noqa: S608
 
@@ -103,8 +104,8 @@ WITH mine AS (
 ), logged AS (
     INSERT INTO astakos_provision_log (serial, name, issue_time, log_time, holder, source, resource, "limit",
                                        usage_min, usage_max, delta_quantity, reason)
-    SELECT p.serial, p.name, p.issue_datetime, %(now)s, c.holder, c.source, c.resource, c."limit",
-           c.usage_min, c.usage_max, p.quantity,
+    SELECT p.serial, p.name, p.issue_datetime, %(now)s::timestamptz, c.holder, c.source, c.resource,
+           c."limit", c.usage_min, c.usage_max, p.quantity,
            left(CASE WHEN p.accepted THEN 'ACCEPT:' ELSE 'REJECT:' END || p.name, 255)
       FROM parts p
       JOIN changed c ON c.id = p.holding_id
@@ -134,9 +135,7 @@ def issue(request: CommissionRequest) -> Issued:
         "issue_time": request.issue_time,
         "now": request.issue_time,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_ISSUE_AND_ACCEPT if request.auto_accept else _ISSUE, parameters)
-        rows = cursor.fetchall()
+    rows = prepared.fetch_all(_ISSUE_AND_ACCEPT if request.auto_accept else _ISSUE, parameters)
     holdings: dict[Key, HoldingState] = {}
     serial: int | None = None
     for position, limit, usage_min, usage_max, found_serial in rows:
@@ -154,9 +153,7 @@ def resolve(*, clientkey: str, accept: Collection[int], reject: Collection[int])
         "wanted": [*accept, *reject],
         "now": clock.now(),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_RESOLVE, parameters)
-        rows = cursor.fetchall()
+    rows = prepared.fetch_all(_RESOLVE, parameters)
     return Resolved(
         accepted=tuple(serial for serial, accepted in rows if accepted),
         rejected=tuple(serial for serial, accepted in rows if not accepted),

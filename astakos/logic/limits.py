@@ -44,17 +44,26 @@ class Inconsistency:
     actual: int | None
 
 
-def expected_limits(*, project_ids: Sequence[int], resources: Sequence[str] | None = None) -> dict[Key, int]:
-    """Return the limit of every holding that the initialised ones among *project_ids* imply."""
+def expected_limits(
+    *,
+    project_ids: Sequence[int],
+    resources: Sequence[str] | None = None,
+    people: Sequence[str] | None = None,
+) -> dict[Key, int]:
+    """Return the limit of every holding that the initialised ones among *project_ids* imply.
+
+    With *people* (uuids) only what these hold as members.
+    """
     capacities = ProjectResourceQuota.objects.filter(
         project_id__in=project_ids, project__state__in=INITIALIZED_STATES
     )
     if resources is not None:
         capacities = capacities.filter(resource__name__in=resources)
     members: dict[int, list[tuple[str, bool]]] = defaultdict(list)
-    for project_id, person, state in ProjectMembership.objects.filter(
-        project_id__in=project_ids, initialized=True
-    ).values_list("project_id", "person__uuid", "state"):
+    memberships = ProjectMembership.objects.filter(project_id__in=project_ids, initialized=True)
+    if people is not None:
+        memberships = memberships.filter(person__uuid__in=people)
+    for project_id, person, state in memberships.values_list("project_id", "person__uuid", "state"):
         members[project_id].append((person, state in ACTUALLY_ACCEPTED))
     limits: dict[Key, int] = {}
     for project_id, uuid, state, resource, total, per_member in capacities.values_list(
@@ -67,25 +76,41 @@ def expected_limits(*, project_ids: Sequence[int], resources: Sequence[str] | No
     ):
         active = state == ProjectState.ACTIVE
         source = project_holder(uuid)
-        limits[(source, None, resource)] = total if active else 0
+        if people is None:
+            limits[(source, None, resource)] = total if active else 0
         for person, accepted in members[project_id]:
             limits[(user_holder(person), source, resource)] = per_member if active and accepted else 0
     return limits
 
 
-def sync_holdings(*, project_ids: Sequence[int], resources: Sequence[str] | None = None) -> None:
-    """Make limits of holdings what projects and memberships say now, creating what is missing."""
+def sync_holdings(
+    *,
+    project_ids: Sequence[int],
+    resources: Sequence[str] | None = None,
+    people: Sequence[str] | None = None,
+) -> None:
+    """Make limits of holdings what projects and memberships say now, creating what is missing.
+
+    *people* (uuids) restricts this to these members' holdings, so that others can go on charging theirs.
+    """
     for start in range(0, len(project_ids), BATCH):
         batch = project_ids[start : start + BATCH]
-        _write(expected_limits(project_ids=batch, resources=resources), _locked_holdings(batch, resources))
+        wanted = expected_limits(project_ids=batch, resources=resources, people=people)
+        _write(wanted, _locked_holdings(batch, resources, people))
 
 
-def _locked_holdings(project_ids: Sequence[int], resources: Sequence[str] | None) -> dict[Key, Holding]:
+def _locked_holdings(
+    project_ids: Sequence[int], resources: Sequence[str] | None, people: Sequence[str] | None
+) -> dict[Key, Holding]:
     sources = [
         project_holder(uuid)
         for uuid in Project.objects.filter(pk__in=project_ids).values_list("uuid", flat=True)
     ]
-    holdings = Holding.objects.filter(Q(holder__in=sources, source__isnull=True) | Q(source__in=sources))
+    if people is None:
+        concerned = Q(holder__in=sources, source__isnull=True) | Q(source__in=sources)
+    else:
+        concerned = Q(holder__in=[user_holder(uuid) for uuid in people], source__in=sources)
+    holdings = Holding.objects.filter(concerned)
     if resources is not None:
         holdings = holdings.filter(resource__in=resources)
     return {(row.holder, row.source, row.resource): row for row in lock_rows(holdings)}

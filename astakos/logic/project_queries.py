@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
-from astakos.models import Policy, Project, ProjectLog, ProjectMembership, ProjectResourceQuota, ProjectState
+from astakos.models import (
+    ApplicationResource,
+    ApplicationState,
+    Policy,
+    Project,
+    ProjectApplication,
+    ProjectLog,
+    ProjectMembership,
+    ProjectResourceQuota,
+    ProjectState,
+)
 from astakos.models.project import ACCEPTED_STATES, ACTUALLY_ACCEPTED
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden, NotFound
 
 MODES = ("default", "related", "member", "active")
+#: Projects read at once by a list.
+BATCH = 500
 _STATES = {state.label: state for state in ProjectState}
 
 
@@ -25,6 +37,32 @@ class Capacity:
     resource: str
     project_capacity: int
     member_capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationDetails:
+    """An application as the owner and project administrators read it; ``None`` is "no change"."""
+
+    id: int
+    project: str
+    state: str
+    name: str | None
+    owner: str | None
+    owner_email: str | None
+    applicant: str
+    applicant_email: str
+    homepage: str | None
+    description: str | None
+    start_date: dt.datetime | None
+    end_date: dt.datetime | None
+    comments: str | None
+    join_policy: str | None
+    leave_policy: str | None
+    max_members: int | None
+    private: bool | None
+    resources: tuple[Capacity, ...]
+    issue_date: dt.datetime
+    response: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +84,8 @@ class ProjectDetails:
     system_project: bool
     resources: tuple[Capacity, ...]
     deactivation_date: dt.datetime | None
+    last_application: ApplicationDetails | None = None
+    owner_email: str = ""
 
 
 def is_project_admin(credentials: Credentials) -> bool:
@@ -73,7 +113,19 @@ def list_projects(
         if state not in _STATES:
             raise BadRequest(f"Unknown state '{state[:50]}'; there are {', '.join(_STATES)}")
         projects = projects.filter(state=_STATES[state])
-    return [_details(credentials, project) for project in _with_details(projects)]
+    return list(_in_batches(credentials, projects))
+
+
+def _in_batches(credentials: Credentials, projects: QuerySet[Project]) -> Iterator[ProjectDetails]:
+    """Yield *projects* in the order they were made, with the rows of one batch in memory at a time."""
+    last = 0
+    while True:
+        batch = list(_with_details(projects.filter(pk__gt=last)).order_by("pk")[:BATCH])
+        for project in batch:
+            yield _details(credentials, project)
+        if len(batch) < BATCH:
+            return
+        last = batch[-1].pk
 
 
 def _in_mode(credentials: Credentials, mode: str) -> QuerySet[Project]:
@@ -115,9 +167,15 @@ def _with_details(projects: QuerySet[Project]) -> QuerySet[Project]:
         project=OuterRef("pk"), to_state__in=(ProjectState.SUSPENDED, ProjectState.TERMINATED)
     ).order_by("-id")
     visible = ProjectResourceQuota.objects.filter(resource__api_visible=True).select_related("resource")
+    asked = ApplicationResource.objects.filter(resource__api_visible=True).select_related("resource")
     return (
-        projects.select_related("owner")
-        .prefetch_related(Prefetch("capacities", queryset=visible))
+        projects.select_related(
+            "owner", "last_application", "last_application__owner", "last_application__applicant"
+        )
+        .prefetch_related(
+            Prefetch("capacities", queryset=visible),
+            Prefetch("last_application__resources", queryset=asked),
+        )
         .annotate(deactivation_date=Subquery(deactivations.values("date")[:1]))
     )
 
@@ -145,4 +203,65 @@ def _details(credentials: Credentials, project: Project) -> ProjectDetails:
             for row in project.capacities.all()
         ),
         deactivation_date=deactivation if privileged else None,
+        last_application=(
+            application_details(project.last_application, project=project.uuid)
+            if privileged and project.last_application is not None
+            else None
+        ),
+        owner_email=project.owner.email if project.owner else "",
+    )
+
+
+def show_application(credentials: Credentials, *, project: str, application_id: int) -> ApplicationDetails:
+    """Return an application of a project, not only the newest; for owner, applicant and administrators.
+
+    Raises ``NotFound``, ``Forbidden``.
+    """
+    asked = ApplicationResource.objects.filter(resource__api_visible=True).select_related("resource")
+    application = (
+        ProjectApplication.objects.filter(pk=application_id, project__uuid=project)
+        .select_related("owner", "applicant", "project__owner")
+        .prefetch_related(Prefetch("resources", queryset=asked))
+        .first()
+    )
+    if application is None:
+        raise NotFound(f"There is no application {application_id} of project {project}")
+    people = {application.applicant.uuid}
+    if application.project.owner is not None:
+        people.add(application.project.owner.uuid)
+    if credentials.user_id not in people and not is_project_admin(credentials):
+        raise Forbidden("Only the owner, the applicant and project administrators see applications")
+    return application_details(application, project=project)
+
+
+def application_details(application: ProjectApplication, *, project: str) -> ApplicationDetails:
+    """Return *application* of the project *project* (its uuid) for those who may read it."""
+
+    def policy(value: int | None) -> str | None:
+        return None if value is None else Policy(value).label
+
+    return ApplicationDetails(
+        id=application.pk,
+        project=project,
+        state=ApplicationState(application.state).label,
+        name=application.name,
+        owner=application.owner.uuid if application.owner else None,
+        owner_email=application.owner.email if application.owner else None,
+        applicant=application.applicant.uuid,
+        applicant_email=application.applicant.email,
+        homepage=application.homepage,
+        description=application.description,
+        start_date=application.start_date,
+        end_date=application.end_date,
+        comments=application.comments,
+        join_policy=policy(application.member_join_policy),
+        leave_policy=policy(application.member_leave_policy),
+        max_members=application.limit_on_members_number,
+        private=application.private,
+        resources=tuple(
+            Capacity(row.resource.name, row.project_capacity, row.member_capacity)
+            for row in application.resources.all()
+        ),
+        issue_date=application.issue_date,
+        response=application.response,
     )

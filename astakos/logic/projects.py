@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db.models import OuterRef, Q, Subquery
 
+from astakos.logic import project_mails, quota_policy
 from astakos.logic.limits import sync_holdings
 from astakos.models import (
     Component,
@@ -24,7 +25,7 @@ from astakos.models import (
 from astakos.models.project import ACTUALLY_ACCEPTED
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
-from synnefo.db.locks import atomic, lock_one, lock_rows
+from synnefo.db.locks import atomic, lock_one, lock_rows, retry_on_deadlock
 from synnefo.errors import Conflict, Forbidden, MethodNotAllowed, NotFound
 
 USER_DEACTIVATION = "user_deactivation"
@@ -82,11 +83,15 @@ def suspend_for_user(user: User) -> None:
     Runs in the caller's transaction.
     """
     owned = Q(owner=user) | Q(pk=user.base_project_id)
-    projects = lock_rows(Project.objects.filter(owned, state=ProjectState.ACTIVE))
-    memberships = lock_rows(ProjectMembership.objects.filter(person=user, state__in=ACTUALLY_ACCEPTED))
-    _move_projects(projects, ProjectState.SUSPENDED, USER_DEACTIVATION)
-    _move_memberships(memberships, MembershipState.SUSPENDED, USER_DEACTIVATION)
-    _sync_touched(projects, memberships)
+    projects = lock_rows(Project.objects.filter(owned, state=ProjectState.ACTIVE).select_related("owner"))
+    memberships = lock_rows(
+        ProjectMembership.objects.filter(person=user, state__in=ACTUALLY_ACCEPTED).select_related(
+            "person", "project"
+        )
+    )
+    move_projects(projects, ProjectState.SUSPENDED, USER_DEACTIVATION)
+    move_memberships(memberships, MembershipState.SUSPENDED, USER_DEACTIVATION)
+    _settle(projects, memberships, "SUSPEND")
 
 
 def unsuspend_for_user(user: User) -> None:
@@ -102,41 +107,82 @@ def unsuspend_for_user(user: User) -> None:
         Project.objects.filter(owned, state=ProjectState.SUSPENDED)
         .annotate(suspension=Subquery(project_reason.values("reason")[:1]))
         .filter(suspension=USER_DEACTIVATION)
+        .select_related("owner")
     )
     memberships = lock_rows(
         ProjectMembership.objects.filter(person=user, state=MembershipState.SUSPENDED)
         .annotate(suspension=Subquery(membership_reason.values("reason")[:1]))
         .filter(suspension=USER_DEACTIVATION)
+        .select_related("person", "project")
     )
-    _move_projects(projects, ProjectState.ACTIVE, "user_activation")
-    _move_memberships(memberships, MembershipState.ACCEPTED, "user_activation")
-    _sync_touched(projects, memberships)
+    move_projects(projects, ProjectState.ACTIVE, "user_activation")
+    move_memberships(memberships, MembershipState.ACCEPTED, "user_activation")
+    _settle(projects, memberships, "UNSUSPEND")
 
 
-def _move_projects(projects: Iterable[Project], state: ProjectState, reason: str) -> None:
+def move_projects(
+    projects: Iterable[Project], state: ProjectState, reason: str, *, actor: User | None = None
+) -> None:
+    """Give locked *projects* another state and log it; their limits are the caller's to recompute."""
     rows = list(projects)
     Project.objects.filter(pk__in=[row.pk for row in rows]).update(state=state)
     now = clock.now()
     ProjectLog.objects.bulk_create(
-        ProjectLog(project=row, from_state=row.state, to_state=state, date=now, reason=reason) for row in rows
+        ProjectLog(project=row, from_state=row.state, to_state=state, date=now, actor=actor, reason=reason)
+        for row in rows
     )
+    for row in rows:
+        row.state = state
 
 
-def _move_memberships(memberships: Iterable[ProjectMembership], state: MembershipState, reason: str) -> None:
+def move_memberships(
+    memberships: Iterable[ProjectMembership],
+    state: MembershipState,
+    reason: str,
+    *,
+    actor: User | None = None,
+) -> None:
+    """Give locked *memberships* another state and log it; their limits are the caller's to recompute."""
     rows = list(memberships)
     ProjectMembership.objects.filter(pk__in=[row.pk for row in rows]).update(state=state)
     now = clock.now()
     ProjectMembershipLog.objects.bulk_create(
-        ProjectMembershipLog(membership=row, from_state=row.state, to_state=state, date=now, reason=reason)
+        ProjectMembershipLog(
+            membership=row, from_state=row.state, to_state=state, date=now, actor=actor, reason=reason
+        )
         for row in rows
     )
+    for row in rows:
+        row.state = state
 
 
-def _sync_touched(projects: Iterable[Project], memberships: Iterable[ProjectMembership]) -> None:
+def _settle(projects: Sequence[Project], memberships: Sequence[ProjectMembership], action: str) -> None:
+    """Recompute limits and tell owners, members and the site's policy; nobody is told of system projects."""
     touched = {project.pk for project in projects} | {membership.project_id for membership in memberships}
     sync_holdings(project_ids=sorted(touched))
+    quota_policy.projects_changed(projects, action)
+    word = f"{action.lower()}ed"
+    for project in projects:
+        project_mails.state_changed(project, word, reason="")
+    for membership in memberships:
+        quota_policy.membership_changed(membership, action)
+        if not membership.project.is_base:
+            project_mails.membership_changed(membership, word)
 
 
+def reset_default_project(user: User) -> None:
+    """Let a locked user's new resources be charged to his system project again."""
+    base = user.base_project
+    user.default_project = base.uuid if base is not None else ""
+    user.save(update_fields=["default_project", "updated"])
+
+
+def actor_of(credentials: Credentials) -> User | None:
+    """Return the acting user for a log; ``None`` when a command acts."""
+    return User.objects.filter(uuid=credentials.user_id).first() if credentials.user_id else None
+
+
+@retry_on_deadlock
 def set_default_project(credentials: Credentials, *, user_id: str, project: str) -> None:
     """Make *project* the one that *user_id*'s new resources are charged to (identity contract 1.5).
 
@@ -144,6 +190,8 @@ def set_default_project(credentials: Credentials, *, user_id: str, project: str)
     ``Conflict`` for a project that has ended, ``Forbidden`` for one that cannot be used now.
     """
     with atomic():
+        # The project first, as everywhere: a removal at this moment must see this default or be seen here.
+        lock_rows(Project.objects.filter(uuid=project).only("id"))
         try:
             user = lock_one(User.objects.filter(uuid=user_id))
         except User.DoesNotExist:

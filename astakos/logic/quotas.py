@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from astakos.logic.limits import project_holder, user_holder
-from astakos.models import Holding, Project, Resource, Service
-from astakos.models.project import INITIALIZED_STATES
+from synnefo.db import prepared
+from synnefo.db.streams import stream
 
 _USER_PREFIX = "user:"
 _PROJECT_PREFIX = "project:"
@@ -21,7 +21,18 @@ SELECT h.holder, h.source, h.resource, h."limit", h.usage_min, h.usage_max,
   FROM astakos_holding h
   LEFT JOIN astakos_holding p ON p.holder = h.source AND p.resource = h.resource AND p.source IS NULL
  WHERE h.source IS NOT NULL AND {}
- ORDER BY h.id
+ ORDER BY h.holder, h.source, h.id
+"""
+_PROJECTS = """
+SELECT h.holder, h.resource, h."limit", h.usage_min, h.usage_max
+  FROM astakos_holding h
+ WHERE h.source IS NULL AND {}
+   AND h.holder IN (SELECT 'project:' || j.uuid FROM astakos_project j WHERE j.state IN (1, 10, 100))
+ ORDER BY h.holder, h.id
+"""
+_RESOURCES = """
+SELECT r.name FROM astakos_resource r JOIN astakos_service s ON s.name = r.service_origin
+ WHERE s.component_id = %s ORDER BY r.id
 """
 #: Where the member is accepted or asked to leave, in projects that are not deleted.
 _OWN_PROJECTS = """h.source IN (
@@ -61,7 +72,8 @@ class UserQuota:
 
 def user_quotas(*, user_id: str) -> list[UserQuota]:
     """Return what the user has of each API-visible resource in the projects he is in."""
-    return _user_quotas(f"h.holder = %s AND {_OWN_PROJECTS} AND {_VISIBLE}", [user_holder(user_id), user_id])
+    sql = _PAIRS.format(f"h.holder = %s AND {_OWN_PROJECTS} AND {_VISIBLE}")
+    return list(map(_user_quota, prepared.fetch_all(sql, [user_holder(user_id), user_id])))
 
 
 def service_quotas(
@@ -72,76 +84,91 @@ def service_quotas(
 ) -> list[UserQuota]:
     """Return users' holdings of *resources*, of all users and projects or of the named ones.
 
-    Includes rows of removed memberships, so that usage left behind stays visible.
+    Includes rows of removed memberships, so that usage left behind stays visible. Ordered by user, then by
+    project.
     """
-    conditions, parameters = [_one_of("h.resource", resources)], list(resources)
+    sql, parameters = _user_statement(resources, users, projects)
+    return list(map(_user_quota, prepared.fetch_all(sql, parameters)))
+
+
+def stream_service_quotas(
+    *, resources: Collection[str], projects: Collection[str] | None = None
+) -> Iterator[UserQuota]:
+    """Yield what ``service_quotas`` returns for all users, in bounded memory however many there are."""
+    return map(_user_quota, stream(*_user_statement(resources, None, projects)))
+
+
+def _user_statement(
+    resources: Collection[str], users: Collection[str] | None, projects: Collection[str] | None
+) -> tuple[str, list[Any]]:
+    wanted: list[tuple[str, Iterable[str]]] = [("h.resource", resources)]
     if users is not None:
-        conditions.append(_one_of("h.holder", users))
-        parameters += map(user_holder, users)
+        wanted.append(("h.holder", map(user_holder, users)))
     if projects is not None:
-        conditions.append(_one_of("h.source", projects))
-        parameters += map(project_holder, projects)
-    return _user_quotas(" AND ".join(conditions), parameters)
+        wanted.append(("h.source", map(project_holder, projects)))
+    condition, parameters = _all_of(wanted)
+    return _PAIRS.format(condition), parameters
 
 
-def _one_of(column: str, values: Collection[str]) -> str:
-    return f"{column} IN ({', '.join(['%s'] * len(values))})" if values else "1 = 0"
+def _all_of(wanted: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, list[Any]]:
+    """Return the condition that each column has one of its values, and its parameters.
 
-
-def _user_quotas(condition: str, parameters: Sequence[str]) -> list[UserQuota]:
-    """Return the user holdings that satisfy *condition*, each with its project's, in one query.
-
-    Written out because every page of a user asks for it and compiling it takes longer than running it.
+    An array on PostgreSQL, so that there are few different statements, which are planned once.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_PAIRS.format(condition), parameters)
-        rows = cursor.fetchall()
-    return [
-        UserQuota(
-            user=holder.removeprefix(_USER_PREFIX),
-            project=source.removeprefix(_PROJECT_PREFIX),
-            resource=resource,
-            limit=limit,
-            usage=usage_max,
-            pending=usage_max - usage_min,
-            project_limit=project_limit,
-            project_usage=project_max,
-            project_pending=project_max - project_min,
-        )
-        for (
-            holder, source, resource, limit, usage_min, usage_max, project_limit, project_min, project_max,
-        ) in rows
-    ]  # fmt: skip
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    for column, values in wanted:
+        items = list(values)
+        if connection.vendor == "postgresql":
+            conditions.append(f"{column} = ANY (%s::text[])")
+            parameters.append(items)
+        else:
+            conditions.append(f"{column} IN ({', '.join(['%s'] * len(items))})" if items else "1 = 0")
+            parameters += items
+    return " AND ".join(conditions), parameters
+
+
+def _user_quota(row: tuple[Any, ...]) -> UserQuota:
+    holder, source, resource, limit, low, high, project_limit, project_low, project_high = row
+    return UserQuota(
+        user=holder.removeprefix(_USER_PREFIX),
+        project=source.removeprefix(_PROJECT_PREFIX),
+        resource=resource,
+        limit=limit,
+        usage=high,
+        pending=high - low,
+        project_limit=project_limit,
+        project_usage=project_high,
+        project_pending=project_high - project_low,
+    )
 
 
 def project_quotas(
     *, resources: Collection[str], projects: Collection[str] | None = None
 ) -> list[ProjectQuota]:
     """Return initialised projects' own holdings of *resources*, of all of them or of the named ones."""
-    initialised = Project.objects.filter(state__in=INITIALIZED_STATES)
+    sql, parameters = _project_statement(resources, projects)
+    return list(map(_project_quota, prepared.fetch_all(sql, parameters)))
+
+
+def stream_project_quotas(*, resources: Collection[str]) -> Iterator[ProjectQuota]:
+    """Yield what ``project_quotas`` returns for all projects, in bounded memory."""
+    return map(_project_quota, stream(*_project_statement(resources, None)))
+
+
+def _project_statement(resources: Collection[str], projects: Collection[str] | None) -> tuple[str, list[Any]]:
+    wanted: list[tuple[str, Iterable[str]]] = [("h.resource", resources)]
     if projects is not None:
-        initialised = initialised.filter(uuid__in=projects)
-    holders = [project_holder(uuid) for uuid in initialised.values_list("uuid", flat=True)]
-    chunks = (holders[start : start + 500] for start in range(0, len(holders), 500))
-    return [
-        quota
-        for chunk in chunks
-        for quota in _project_quotas(
-            Holding.objects.filter(holder__in=chunk, source__isnull=True, resource__in=resources)
-        )
-    ]
+        wanted.append(("h.holder", map(project_holder, projects)))
+    condition, parameters = _all_of(wanted)
+    return _PROJECTS.format(condition), parameters
 
 
-def _project_quotas(holdings: QuerySet[Holding]) -> Iterable[ProjectQuota]:
-    rows = holdings.order_by("id").values_list("holder", "resource", "limit", "usage_min", "usage_max")
-    return [
-        ProjectQuota(holder.removeprefix(_PROJECT_PREFIX), resource, limit, usage_max, usage_max - usage_min)
-        for holder, resource, limit, usage_min, usage_max in rows
-    ]
+def _project_quota(row: tuple[Any, ...]) -> ProjectQuota:
+    holder, resource, limit, low, high = row
+    return ProjectQuota(holder.removeprefix(_PROJECT_PREFIX), resource, limit, high, high - low)
 
 
 def resources_of_component(component_id: int) -> list[str]:
     """Return the names of the resources that a component's services registered."""
-    services = Service.objects.filter(component_id=component_id)
-    resources = Resource.objects.filter(service_origin__in=services.values("name"))
-    return list(resources.values_list("name", flat=True))
+    return [name for (name,) in prepared.fetch_all(_RESOURCES, [component_id])]

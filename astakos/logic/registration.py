@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from astakos.logic.resources import ResourceDefinition
 from astakos.logic.services import ServiceDefinition
 
@@ -35,7 +37,10 @@ def service_definitions() -> tuple[ServiceDefinition, ...]:
             endpoints=({"versionId": ""},),
         ),
         ServiceDefinition(
-            name="astakos_oauth2", type="astakos_auth", prefix="oauth2", endpoints=({"versionId": ""},)
+            name="astakos_oauth2",
+            type="astakos_auth",
+            prefix=settings.OAUTH2_ENDPOINT_PREFIX.strip("/"),
+            endpoints=({"versionId": ""},),
         ),
         ServiceDefinition(
             name="astakos_ui", type="astakos_ui", prefix="ui", public=False, endpoints=({"versionId": ""},)

@@ -6,7 +6,7 @@ import datetime as dt
 
 from django.conf import settings
 
-from astakos.logic.authentication import MAX_TOKEN_LENGTH
+from astakos.logic.authentication import MAX_TOKEN_LENGTH, SCOPED_PREFIX
 from astakos.models import Component, User
 from synnefo import clock, crypto
 from synnefo.errors import BadRequest, Conflict
@@ -41,6 +41,8 @@ def check_chosen_token(token: str) -> None:
         or " " in token
     ):
         raise BadRequest(f"A token has 16 to {MAX_TOKEN_LENGTH} printable ASCII characters and no blank")
+    if token.startswith(SCOPED_PREFIX):
+        raise BadRequest(f"Tokens that begin with '{SCOPED_PREFIX}' are those of the Keystone v3 dialect")
     if _is_taken(crypto.token_digest(token)):
         raise Conflict("This token is already in use")
 

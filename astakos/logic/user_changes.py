@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
 
-from astakos.logic import accounts, projects, tokens, users
-from astakos.models import ApprovalTerms, User
-from synnefo import audit, clock, crypto
+from astakos.logic import accounts, projects, sessions, terms, tokens, users
+from astakos.models import User
+from synnefo import audit, crypto
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
 from synnefo.errors import BadRequest, NotFound
@@ -77,6 +77,9 @@ def modify(credentials: Credentials, *, user_id: int, changes: UserChanges) -> U
         token = tokens.unused_token() if changes.renew_token else None
         if token is not None:
             tokens.set_user_token(user, token)
+            sessions.end_derived_tokens(user)
+        if hashed is not None:
+            sessions.end_sessions(user)
         if changes.sign_terms:
             _sign_terms(user, messages)
         user.save()
@@ -150,6 +153,6 @@ def hashed_password(password: str) -> str:
 
 
 def _sign_terms(user: User, messages: list[str]) -> None:
-    user.has_signed_terms, user.date_signed_terms = True, clock.now()
-    if not ApprovalTerms.objects.exists():
+    terms.mark_signed(user)
+    if user.signed_terms_id is None:
         messages.append("There are no terms of use to sign")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
 
 from astakos.logic import tokens
-from astakos.models import ApprovalTerms, User, UserAuthProvider
+from astakos.models import ApprovalTerms, EmailChange, User, UserAuthProvider
 from synnefo import audit, clock, crypto
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
@@ -49,12 +53,18 @@ def check_email_is_free(email: str, *, besides: int = 0) -> None:
     others = User.objects.exclude(pk=besides)
     if (
         others.filter(username=email).exists()
-        or others.filter(email__iexact=email, email_verified=True).exists()
+        or with_email(email).exclude(pk=besides).filter(email_verified=True).exists()
     ):
         raise Conflict(f"There is already a user with the e-mail address {email}")
 
 
-def _check_name(value: str, what: str) -> str:
+def with_email(email: str) -> QuerySet[User]:
+    """Return the users with this lower-cased address; for verified ones an index answers."""
+    return User.objects.annotate(lowered_email=Lower("email")).filter(lowered_email=email)
+
+
+def check_name(value: str, what: str) -> str:
+    """Return the name *value*; raises ``BadRequest`` for an unusable one, calling it *what*."""
     if not 1 <= len(value) <= MAX_NAME_LENGTH or not value.isprintable():
         raise BadRequest(f"The {what} must have 1 to {MAX_NAME_LENGTH} printable characters")
     return value
@@ -81,12 +91,15 @@ def create(
     if password is not None and not 1 <= len(password) <= MAX_PASSWORD_LENGTH:
         raise BadRequest(f"A password has 1 to {MAX_PASSWORD_LENGTH} characters")
     now = clock.now()
+    level = settings.ASTAKOS_DEFAULT_USER_LEVEL
     user = User(
         username=email,
         email=email,
-        first_name=_check_name(first_name, "first name"),
-        last_name=_check_name(last_name, "last name"),
+        first_name=check_name(first_name, "first name"),
+        last_name=check_name(last_name, "last name"),
         is_superuser=admin,
+        level=level,
+        invitations=settings.ASTAKOS_INVITATIONS_PER_LEVEL.get(level, 0),
         verification_code=crypto.new_token(),
         date_joined=now,
     )
@@ -171,10 +184,18 @@ def set_email(credentials: Credentials, *, user_id: int, email: str) -> User:
     """Change a user's address and with it the login name; raises ``Conflict`` when another has it."""
     email = normalized_email(email)
     with atomic():
-        user = lock_one(User.objects.filter(pk=user_id))
+        try:
+            user = lock_one(User.objects.filter(pk=user_id))
+        except User.DoesNotExist:
+            raise NotFound(f"User with ID {user_id} does not exist") from None
         check_email_is_free(email, besides=user_id)
         user.email = user.username = email
-        user.save(update_fields=["email", "username", "updated"])
+        try:
+            with transaction.atomic():
+                user.save(update_fields=["email", "username", "updated"])
+        except IntegrityError as error:
+            raise Conflict(f"There is already a user with the e-mail address {email}") from error
+        EmailChange.objects.filter(user=user).delete()
         audit.record(credentials, "user.set_email", f"user:{user.uuid}")
     return user
 

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
+from synnefo import clock, crypto
+
 
 def new_uuid() -> str:
     """Return a fresh public identifier."""
@@ -22,6 +24,23 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         """Return the user with this e-mail address, in any case; raises ``User.DoesNotExist``."""
         return self.get(username=(username or "").lower())
+
+    def create_superuser(
+        self, username: str, email: str, first_name: str, last_name: str, password: str | None = None
+    ) -> User:
+        """Create the bare row that Django's ``createsuperuser`` makes; ``fix-superusers`` completes it.
+
+        It has no token, so nothing can be done with it until then.
+        """
+        now = clock.now()
+        user = User(
+            username=username.lower(), email=email.lower(), first_name=first_name, last_name=last_name,
+            is_superuser=True, auth_token="", auth_token_digest=crypto.token_digest(crypto.new_token()),
+            auth_token_created=now, auth_token_expires=now, date_joined=now,
+        )  # fmt: skip
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
 
 
 class User(AbstractBaseUser, PermissionsMixin):

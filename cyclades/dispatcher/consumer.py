@@ -202,7 +202,8 @@ def _apply_one(item: Item, rows: handlers.LockedRows) -> None:
             # The transaction is lost, not this message.
             raise
         except Exception as error:
-            if connection.needs_rollback:
+            # No savepoint for each message: failures are rare, and the batch is then done one by one.
+            if isinstance(error, DatabaseError) or not handlers.moves_columns_only(item.work.message):
                 raise _BatchBroken from error
             _fail(item, error)
 

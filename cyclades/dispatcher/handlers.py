@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from cyclades.dispatcher.row_updates import update_rows
 from cyclades.ganeti import clients, names, networks, refresh, submission
@@ -47,12 +46,6 @@ class LockedRows:
     def save_later(self, server: Server, columns: Collection[str]) -> None:
         """Note columns of a server that ``flush`` will write together with others."""
         self.unsaved.setdefault(server.pk, set()).update(columns)
-
-    def save_one(self, server_id: int | None) -> None:
-        """Write what was noted of one server: what comes next may fail and be undone on its own."""
-        columns = self.unsaved.pop(server_id or 0, None)
-        if columns:
-            server_events.save_now(self.servers[server_id or 0], columns)
 
     def flush(self) -> None:
         """Write everything that was noted, one statement for all servers with the same columns."""
@@ -153,11 +146,7 @@ def _load(rows: LockedRows, messages: Iterable[Message]) -> None:
     prefetch_related_objects(servers, server_events.open_intents_prefetch())
     with_devices = [rows.servers[pk] for pk, m in final.items() if pk in rows.servers and _has_devices(m)]
     if with_devices:
-        prefetch_related_objects(
-            with_devices,
-            Prefetch("ports", server_nics.ports_with_everything()),
-            Prefetch("volumes", server_disks.volumes_with_everything()),
-        )
+        prefetch_related_objects(with_devices, server_nics.ports_prefetch(), server_disks.volumes_prefetch())
 
 
 def _has_devices(message: OpStatus) -> bool:
@@ -165,32 +154,16 @@ def _has_devices(message: OpStatus) -> bool:
 
 
 def apply(work: Work, rows: LockedRows) -> Outcome:
-    """Apply one message in a savepoint of the caller's transaction; a failure leaves no trace of it.
+    """Apply one message in the caller's transaction, which is to be undone when this raises.
 
-    A message that only moves columns of one server needs none: it fails before it changes anything, and
-    ``LockedRows.flush``, which the caller calls last, writes those of the whole batch.
+    Columns of servers are only noted; ``LockedRows.flush``, which the caller calls last, writes those of the
+    whole batch.
     """
-    message = work.message
-    server_id = server_id_of(message)
-    if _moves_columns_only(message):
-        return HANDLERS[type(message)](work, rows)
-    rows.save_one(server_id)
-    try:
-        with transaction.atomic():
-            return HANDLERS[type(message)](work, rows)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        # The object in memory may hold half of the change.
-        if server_id in rows.servers and not transaction.get_connection().needs_rollback:
-            server = rows.servers[server_id]
-            rows.unsaved.pop(server_id, None)
-            server.refresh_from_db()
-            vars(server).pop(server_events.OPEN_INTENTS, None)
-        raise
+    return HANDLERS[type(work.message)](work, rows)
 
 
-def _moves_columns_only(message: Message) -> bool:
+def moves_columns_only(message: Message) -> bool:
+    """Tell whether a failure of *message* leaves nothing to undo: it fails before it changes anything."""
     if isinstance(message, OpStatus):
         return not message.is_final
     return isinstance(message, Progress) and message.type == "image-copy-progress"

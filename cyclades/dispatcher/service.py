@@ -11,12 +11,12 @@ import prometheus_client
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from cyclades.dispatcher import health
 from cyclades.dispatcher.consumer import Consumer, DatabaseAway
 from cyclades.dispatcher.status_check import Responder
 from cyclades.ganeti import repair
 from synnefo import amqp, request_id
 from synnefo.amqp import AmqpError
+from synnefo.service_status import notify_systemd, write_health
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +44,15 @@ class Dispatcher:
             prometheus_client.start_http_server(settings.DISPATCHER_METRICS_PORT, addr="127.0.0.1")
         housekeeping = threading.Thread(target=self._keep_house, name="repair", daemon=True)
         housekeeping.start()
-        health.notify("READY=1")
+        notify_systemd("READY=1")
         log.info("the dispatcher is ready")
         try:
             while not self._stopping.is_set():
-                health.touch()
-                health.notify("WATCHDOG=1")
+                write_health(settings.DISPATCHER_HEALTH_FILE, {})
+                notify_systemd("WATCHDOG=1")
                 self._step()
         finally:
-            health.notify("STOPPING=1")
+            notify_systemd("STOPPING=1")
             self._stopping.set()
             self.close()
             housekeeping.join(timeout=_LONGEST_PAUSE)

@@ -29,6 +29,7 @@ from django.db import transaction
 
 from cyclades.ganeti import submission_threads
 from cyclades.ganeti.opcodes import OPCODES, Opcode
+from cyclades.ganeti.rapi_pool import ACQUIRE_SECONDS
 from cyclades.ganeti.requests import Payload
 from cyclades.models import IntentState, JobIntent, Server, Task
 from synnefo import clock, crypto, request_id
@@ -37,8 +38,8 @@ from synnefo.db.locks import atomic, lock_one
 log = logging.getLogger(__name__)
 
 VMAPI_KEY_PURPOSE = "vmapi-key"
-#: A claim must outlast the slowest exchange with Ganeti, so that no two processes submit at once.
-LEASE = timedelta(seconds=120)
+#: What one exchange with Ganeti takes beyond its timeouts: waiting for a place, a loaded machine.
+_LEASE_MARGIN = ACQUIRE_SECONDS + 10
 _REASON_LENGTH = 64
 
 
@@ -103,6 +104,15 @@ def submit(intent_id: int) -> None:
         submission.submit(intent_id)
 
 
+def lease() -> timedelta:
+    """Return how long a claim keeps others away: longer than one exchange with Ganeti can take.
+
+    So no two processes submit at once, and what a killed process was at is taken over soon.
+    """
+    timeouts = float(settings.RAPI_CONNECT_TIMEOUT) + float(settings.RAPI_READ_TIMEOUT)
+    return timedelta(seconds=timeouts + _LEASE_MARGIN)
+
+
 def claim(intent_id: int) -> JobIntent | None:
     """Take a due PENDING intent for this process until its lease ends; ``None`` when there is none."""
     now = clock.now()
@@ -116,9 +126,20 @@ def claim(intent_id: int) -> JobIntent | None:
         if intent is None or (intent.not_before is not None and intent.not_before > now):
             return None
         intent.attempts += 1
-        intent.not_before = now + LEASE
+        intent.not_before = now + lease()
         intent.save(update_fields=["attempts", "not_before", "updated"])
     return intent
+
+
+def renew(intent: JobIntent) -> bool:
+    """Begin the lease of a claimed *intent* anew; false when it ended and another process has the intent.
+
+    Called right before the request is sent, because what comes before it (finding an earlier job,
+    connecting networks) has no common limit in time.
+    """
+    now = clock.now()
+    mine = JobIntent.objects.filter(pk=intent.pk, state=IntentState.PENDING, attempts=intent.attempts)
+    return bool(mine.update(not_before=now + lease(), updated=now))
 
 
 def record_job(intent: JobIntent, job_id: int) -> None:
@@ -153,12 +174,11 @@ def set_task_job(server: Server, intent: JobIntent) -> None:
         server.backendjobstatus = ""
 
 
-def postpone(intent: JobIntent, reason: str, *, lease: bool) -> None:
-    """Leave *intent* PENDING for a later attempt, sooner when nothing was sent (``lease`` false)."""
-    delay = LEASE if lease else timedelta(seconds=min(60, 2 ** min(intent.attempts, 6)))
-    JobIntent.objects.filter(pk=intent.pk, state=IntentState.PENDING).update(
-        not_before=clock.now() + delay, last_error=reason[:255], updated=clock.now()
-    )
+def postpone(intent: JobIntent, reason: str, *, sent: bool) -> None:
+    """Leave *intent* PENDING for a later attempt, sooner when nothing was *sent*."""
+    delay = lease() if sent else timedelta(seconds=min(60, 2 ** min(intent.attempts, 6)))
+    mine = JobIntent.objects.filter(pk=intent.pk, state=IntentState.PENDING, attempts=intent.attempts)
+    mine.update(not_before=clock.now() + delay, last_error=reason[:255], updated=clock.now())
 
 
 def _lock(intent: JobIntent) -> tuple[Server | None, JobIntent | None]:

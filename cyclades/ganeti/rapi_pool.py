@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 from cyclades.ganeti.rapi_errors import RapiUnavailable, RapiUnknown
 
+#: Seconds that a call waits for a free place.
+ACQUIRE_SECONDS = 10.0
+
 
 class RapiPool:
     """Concurrency limit and circuit breaker shared by all calls to one cluster; thread-safe.
@@ -25,7 +28,7 @@ class RapiPool:
         self,
         limit: int = 8,
         *,
-        acquire_timeout: float = 10.0,
+        acquire_timeout: float = ACQUIRE_SECONDS,
         failure_threshold: int = 5,
         cooldown: float = 15.0,
         monotonic: Callable[[], float] = time.monotonic,

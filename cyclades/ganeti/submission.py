@@ -37,10 +37,10 @@ def submit(intent_id: int, *, known_jobs: Mapping[str, int] | None = None) -> No
             job_id = _find_or_send(intent, known_jobs)
         except ServiceUnavailable as error:
             log.warning("%s waits: %s", intent, error)
-            jobs.postpone(intent, f"unavailable: {error}", lease=False)
+            jobs.postpone(intent, f"unavailable: {error}", sent=False)
         except clients.RapiUnknown as error:
             log.warning("%s: it is unknown whether Ganeti has it: %s", intent, error)
-            jobs.postpone(intent, f"unknown: {error}", lease=True)
+            jobs.postpone(intent, f"unknown: {error}", sent=True)
         except clients.RapiRefused as error:
             log.error("%s was refused: %s", intent, error)
             refusals.settle(intent, not_found=error.not_found, reason=str(error))
@@ -62,6 +62,9 @@ def _find_or_send(intent: JobIntent, known_jobs: Mapping[str, int] | None) -> in
                 refusals.settle_built(intent)
                 return None
     body = _body(intent)
+    if not jobs.renew(intent):
+        log.warning("%s took too long to prepare and is another process's now", intent)
+        return None
     with clients.rapi_for(intent.backend) as rapi:
         send = SENDERS[intent.payload["action"]]
         return send(rapi, names.instance_name(intent.server_id or 0), body, intent.request_id)

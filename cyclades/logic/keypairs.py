@@ -130,9 +130,11 @@ def _blob(content: str) -> bytes:
 
 def _check_limit(credentials: Credentials) -> None:
     limit = settings.USERDATA_MAX_SSH_KEYS_PER_USER
-    held = locks.lock_rows(PublicKeyPair.objects.filter(user=credentials.user_id))
-    if len(held) >= limit:
-        raise OverLimit(f"You have {len(held)} SSH keys of at most {limit}; delete one first")
+    # A user without keys has no row that could be locked.
+    locks.lock_name("keypairs", credentials.user_id)
+    held = PublicKeyPair.objects.filter(user=credentials.user_id).count()
+    if held >= limit:
+        raise OverLimit(f"You have {held} SSH keys of at most {limit}; delete one first")
 
 
 def _generate() -> tuple[str, str]:

@@ -120,18 +120,18 @@ def _flavor(server: Server, instance: Json, moment: datetime) -> Iterator[Differ
 
 def _nics(server: Server, instance: Json, moment: datetime) -> Iterator[Difference]:
     nics = observation.nics_of(instance)
-    parsed = server_nics.parse(nics, server.ports.all())
+    parsed = server_nics.parse(nics, server_nics.ports_of(server))
     if parsed is None:
         yield Difference(Kind.NICS, "has a NIC in a network that is not ours")
         return
     newest = clock.now() - YOUNG
     here: dict[int, tuple[Any, ...]] = {}
     young = set()
-    for port in server.ports.all():
+    for port in server_nics.ports_of(server):
         if port.state == PortState.BUILD and port.created > newest:
             young.add(port.pk)
             continue
-        addresses = {ip.ipversion: ip.address for ip in port.ips.all() if not ip.deleted}
+        addresses = {ip.ipversion: ip.address for ip in server_nics.ips_of(port) if not ip.deleted}
         # An IPv6 address that Ganeti's NIC does not imply is left alone.
         here[port.pk] = (
             port.state,

@@ -80,7 +80,7 @@ def known_servers(backend: Backend) -> QuerySet[Server]:
         .prefetch_related(
             "tags",
             "volumes",
-            Prefetch("ports", server_nics.ports_with_everything()),
+            server_nics.ports_prefetch(),
             Prefetch("intents", pending, to_attr="pending_intents"),
         )
         .order_by("pk")

@@ -87,7 +87,7 @@ def create(credentials: Credentials, *, request: ServerRequest) -> NewServer:
 
     Raises ``BadRequest`` for the request or a project the user is not in, ``NotFound`` and ``Forbidden``
     for image, flavor, keys and networks, ``OverLimit`` for quota and injected files, ``Conflict`` for
-    addresses, ``ServiceUnavailable`` without a backend.
+    addresses, ``ServiceUnavailable`` without a backend or a cache for the one-time configuration.
     """
     plan = _plan(credentials, request)
     backend = _choose_backend(credentials, plan)

@@ -99,9 +99,8 @@ def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
     flavor = _new_flavor(server, event) if event.status == "success" else None
     if effect.moves_time:
         server.backendtime = event.event_datetime
-    if event.instance_nics is not None and not effect.deletes:
-        connected = server.task == Task.CONNECT and server.task_job_id == event.job_id
-        server_nics.synchronise(server, event.instance_nics, connected=connected)
+    ended = server.task if server.task_job_id == event.job_id else ""
+    task = server.task
     disk_changes: list[server_disks.Change] = []
     if event.instance_disks is not None and not effect.deletes:
         disk_changes = server_disks.synchronise(server, event.instance_disks)
@@ -112,8 +111,11 @@ def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
     server_charges.settle(
         server, event, flavor=flavor, disk_changes=disk_changes, succeeded=_succeeded(event, effect)
     )
-    if server.task_job_id == event.job_id and server.task:
+    if ended:
         server_outcomes.end_task(server, succeeded=_succeeded(event, effect))
+    # Holdings come before address pools in the lock order.
+    if event.instance_nics is not None and not effect.deletes:
+        server_nics.synchronise(server, event.instance_nics, task=task, connected=ended == Task.CONNECT)
     if effect.tags:
         server_outcomes.set_tags(server, tags, active=effect.tags == TAGS_ACTIVE)
     if effect.fails_build:

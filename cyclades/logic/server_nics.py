@@ -6,12 +6,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import Model, Prefetch, prefetch_related_objects
 
 from cyclades.ganeti import names
 from cyclades.logic import addresses, ports
-from cyclades.models import Network, Port, PortState, Server, Task
+from cyclades.models import IPAddress, Network, Port, PortState, Server, Subnet, Task
 from synnefo import clock
 from synnefo.messages import InstanceNic
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: A port this young may belong to a job that Ganeti has not begun.
 BUILDING_TIME = timedelta(seconds=60)
+#: Where rows keep what was loaded for them with their batch.
+_PORTS, _IPS, _SUBNETS = "loaded_ports", "loaded_ips", "loaded_subnets"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def parse(nics: Sequence[InstanceNic], ports: Iterable[Port] = ()) -> list[Parse
     networks = {port.network_id: port.network for port in ports}
     ids = {names.network_id_of(nic.network) or 0 for nic in nics} - networks.keys()
     if ids:
-        unseen = Network.objects.filter(pk__in=ids).prefetch_related("subnets")
+        unseen = Network.objects.filter(pk__in=ids).prefetch_related(Prefetch("subnets", to_attr=_SUBNETS))
         networks |= {network.pk: network for network in unseen}
     parsed = []
     for index, nic in enumerate(nics):
@@ -56,7 +59,7 @@ def parse(nics: Sequence[InstanceNic], ports: Iterable[Port] = ()) -> list[Parse
 
 
 def _parse_one(nic: InstanceNic, index: int, network: Network) -> ParsedNic:
-    ipv6 = next((s for s in network.subnets.all() if s.ipversion == 6 and not s.deleted), None)
+    ipv6 = next((s for s in _subnets_of(network) if s.ipversion == 6 and not s.deleted), None)
     return ParsedNic(
         port_id=names.port_id_of(nic.name),
         name=nic.name or f"unknown-nic-{index}",
@@ -69,13 +72,16 @@ def _parse_one(nic: InstanceNic, index: int, network: Network) -> ParsedNic:
     )
 
 
-def synchronise(server: Server, nics: Sequence[InstanceNic], *, connected: bool = False) -> None:
+def synchronise(
+    server: Server, nics: Sequence[InstanceNic], *, task: str = "", connected: bool = False
+) -> None:
     """Make the ports of the locked *server* what Ganeti has; ports still being made are left alone.
 
-    *connected*: the job that was to add a port has ended, so what is missing now will not come. A NIC
-    that no port stands for is an administrator's business and only logged.
+    *task*: what the server was waiting for when the list was made. *connected*: the job that was to add a
+    port has ended, so what is missing now will not come. A NIC that no port stands for is an administrator's
+    business and only logged.
     """
-    known = {port.pk: port for port in _ports_of(server)}
+    known = {port.pk: port for port in ports_of(server)}
     parsed = parse(nics, known.values())
     if parsed is None:
         return
@@ -87,30 +93,44 @@ def synchronise(server: Server, nics: Sequence[InstanceNic], *, connected: bool 
             continue
         seen.add(port.pk)
         _update(port, nic)
-    stale = [port for pk, port in known.items() if pk not in seen and (connected or _is_stale(server, port))]
+    stale = [port for pk, port in known.items() if pk not in seen and (connected or _is_stale(port, task))]
     if stale:
         ports.delete_port_rows(stale, f"removed from server {server.pk} in Ganeti")
-        forget(server, "ports")
+        vars(server).pop(_PORTS, None)
 
 
-def ports_with_everything() -> QuerySet[Port]:
-    """Return ports with all that ``synchronise`` looks at."""
-    return Port.objects.select_related("network").prefetch_related("ips", "network__subnets")
+def ports_prefetch() -> Prefetch:
+    """Return how to load, for many servers at once, the ports with all that ``synchronise`` looks at.
+
+    Into lists: related managers would make a query set for every server, port and network.
+    """
+    ports = Port.objects.select_related("network").prefetch_related(
+        Prefetch("ips", to_attr=_IPS), Prefetch("network__subnets", to_attr=_SUBNETS)
+    )
+    return Prefetch("ports", ports, to_attr=_PORTS)
 
 
-def _ports_of(server: Server) -> list[Port]:
+def ports_of(server: Server) -> list[Port]:
     """Return the server's ports, as loaded with its batch if they were."""
-    if "ports" not in getattr(server, "_prefetched_objects_cache", {}):
-        prefetch_related_objects([server], Prefetch("ports", ports_with_everything()))
-    return list(server.ports.all())
+    return _loaded(server, _PORTS, ports_prefetch())
 
 
-def forget(row: Server | Port, relation: str) -> None:
-    """Drop what was loaded of *relation*, because it has changed."""
-    getattr(row, "_prefetched_objects_cache", {}).pop(relation, None)
+def ips_of(port: Port) -> list[IPAddress]:
+    """Return the port's addresses, as loaded with its batch if they were."""
+    return _loaded(port, _IPS, Prefetch("ips", to_attr=_IPS))
 
 
-def _is_stale(server: Server, port: Port) -> bool:
+def _subnets_of(network: Network) -> list[Subnet]:
+    return _loaded(network, _SUBNETS, Prefetch("subnets", to_attr=_SUBNETS))
+
+
+def _loaded(row: Model, attribute: str, how: Prefetch) -> Any:
+    if attribute not in vars(row):
+        prefetch_related_objects([row], how)
+    return getattr(row, attribute)
+
+
+def _is_stale(port: Port, task: str) -> bool:
     """Tell whether a port that Ganeti does not report is gone rather than still to come.
 
     The event's own list is newer than any job that ended before it, so Ganeti need not be asked again.
@@ -119,7 +139,7 @@ def _is_stale(server: Server, port: Port) -> bool:
         return True
     if port.created > clock.now() - BUILDING_TIME:
         return False
-    return server.task not in (Task.CONNECT, Task.BUILD)
+    return task not in (Task.CONNECT, Task.BUILD)
 
 
 def _update(port: Port, nic: ParsedNic) -> None:
@@ -134,11 +154,11 @@ def _update(port: Port, nic: ParsedNic) -> None:
     for name in changed:
         setattr(port, name, wanted[name])
     if "network_id" in changed:
-        port.network = Network.objects.prefetch_related("subnets").get(pk=nic.network_id)
+        port.network = Network.objects.get(pk=nic.network_id)
     if changed:
         fields = [name.removesuffix("_id") for name in changed]
         port.save(update_fields=[*fields, "updated"])
-    current = {ip.ipversion: ip.address for ip in port.ips.all() if not ip.deleted}
+    current = {ip.ipversion: ip.address for ip in ips_of(port) if not ip.deleted}
     if (current.get(4), current.get(6)) != (nic.ipv4, nic.ipv6):
         addresses.set_port_addresses(port, nic.ipv4, nic.ipv6)
-        forget(port, "ips")
+        vars(port).pop(_IPS, None)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from synnefo import crypto
-from synnefo.errors import NotFound
+from synnefo.errors import NotFound, ServiceUnavailable, SynnefoError
 
 PURPOSE = "vmapi-params"
 KEY_PURPOSE = "vmapi-key"
@@ -29,11 +29,13 @@ def new_key() -> str:
 def publish(params: Mapping[str, str], *, key: str | None = None) -> str:
     """Store *params* for ``VMAPI_TIMEOUT`` seconds and return the URL that gives them out once.
 
-    To be called before the commit of the server, so that they are there whenever its job is.
+    To be called before the commit of the server, so that they are there whenever its job is. Raises
+    ``ServiceUnavailable`` when the cache keeps nothing: a job without its parameters would fail.
     """
     key = key or new_key()
-    text = json.dumps(dict(params), ensure_ascii=False)
-    cache.set(_entry(key), crypto.encrypt(text, PURPOSE), timeout=settings.VMAPI_TIMEOUT)
+    sealed = crypto.encrypt(json.dumps(dict(params), ensure_ascii=False), PURPOSE)
+    if not cache.add(_entry(key), sealed, timeout=settings.VMAPI_TIMEOUT):
+        raise ServiceUnavailable("New servers can't be given their configuration at the moment. Try again.")
     return url_for(key)
 
 
@@ -47,17 +49,25 @@ def url_for(key: str) -> str:
 def take(key: str) -> str:
     """Return the JSON text of *key* and use it up; raises ``NotFound`` when missing, expired or used.
 
-    Of several readers at the same time one wins: the claim is the cache's atomic ``add``.
+    Of several readers at the same time one wins: the claim is the cache's atomic ``add``. Raises
+    ``ServiceUnavailable``, upon which a node asks again, when the cache does not work.
     """
     entry = _entry(key)
     sealed = cache.get(entry)
     if not sealed:
-        raise NotFound("No such server parameters")
+        raise _missing()
     if settings.VMAPI_RESET_PARAMS:
         if not cache.add(f"{entry}.used", "1", timeout=settings.VMAPI_TIMEOUT):
-            raise NotFound("No such server parameters")
+            raise _missing()
         cache.delete(entry)
     return crypto.decrypt(sealed, PURPOSE)
+
+
+def _missing() -> SynnefoError:
+    """Return what to raise for an entry that was not found: a cache that is down finds nothing either."""
+    if cache.add(f"{_entry(new_key())}.probe", "1", timeout=1):
+        return NotFound("No such server parameters")
+    return ServiceUnavailable("Server parameters can't be read at the moment. Try again.")
 
 
 def _entry(key: str) -> str:

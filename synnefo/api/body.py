@@ -25,10 +25,11 @@ def read_json(
         _check_content_type(request)
     raw = read_bytes(request, max_bytes)
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        value = _DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadRequest("The request body is not valid JSON") from error
-    if _has_unstorable_text(value):
+    # Neither can be written in JSON but by its escape.
+    if b"\\u" in raw and _has_unstorable_text(value):
         raise BadRequest("The request body contains characters that cannot be stored")
     return value
 
@@ -69,6 +70,9 @@ def _check_content_type(request: HttpRequest) -> None:
 
 def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _has_unstorable_text(value: Any) -> bool:

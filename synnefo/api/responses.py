@@ -3,25 +3,73 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from synnefo.errors import SynnefoError
 
 JSON_TYPE = "application/json; charset=UTF-8"
 XML_TYPE = "application/xml; charset=UTF-8"
+_SPOOL_BYTES, _CHUNK_BYTES = 1 << 20, 64 << 10
 #: Faults of these namespaces are what the original's XML readers expect.
 IDENTITY_NAMESPACE = "http://docs.openstack.org/identity/api/v2.0"
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def json_bytes(data: Any) -> bytes:
+    """Return *data* as JSON in UTF-8, for bodies that are put together from parts."""
+    return _ENCODER.encode(data).encode("utf-8", "surrogateescape")
+
+
+def json_member(data: Mapping[str, Any], name: str, rendered: bytes) -> bytes:
+    """Return the object *data* as JSON with one more member *name*, whose value is JSON already."""
+    comma = b", " if data else b""
+    return b"".join((json_bytes(data)[:-1], comma, json_bytes(name), b": ", rendered, b"}"))
+
+
+def rendered_response(
+    body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """Return *body*, which is JSON already, as ``json_response`` would have it."""
+    return HttpResponse(body, status=status, content_type=JSON_TYPE, headers=dict(headers or {}))
+
+
 def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Return *data* as JSON with the content type clients compare byte by byte."""
-    body = json.dumps(data, ensure_ascii=False, separators=(", ", ": ")).encode("utf-8", "surrogateescape")
-    return HttpResponse(body, status=status, content_type=JSON_TYPE, headers=dict(headers or {}))
+    return rendered_response(json_bytes(data), status, headers)
+
+
+def _chunks(spool: IO[bytes]) -> Iterator[bytes]:
+    with spool:
+        while chunk := spool.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def spooled_response(pieces: Iterable[bytes]) -> HttpResponseBase:
+    """Return a long JSON body that is made piece by piece, with its length, in bounded memory.
+
+    It is made before the answer begins, beyond ``_SPOOL_BYTES`` in a file: clients read as many bytes as
+    they are told, and a failure half-way must still become a fault.
+    """
+    spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  (closed with the response)
+    for piece in pieces:  # not writelines, which looks at the size at its end only
+        spool.write(piece)
+    length = spool.tell()
+    spool.seek(0)
+    if length <= _SPOOL_BYTES:
+        with spool:
+            return rendered_response(spool.read())
+    # Django closes the generator, and that the file, with the response.
+    response = StreamingHttpResponse(_chunks(spool), content_type=JSON_TYPE)
+    response["Content-Length"] = str(length)
+    return response
 
 
 def empty_response(status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:

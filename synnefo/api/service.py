@@ -74,12 +74,12 @@ class ApiService:
 
         def view(request: HttpRequest) -> HttpResponseBase:
             def refuse() -> HttpResponseBase:
-                raise BadRequest(self.unknown_path)
+                raise self.unknown()
 
             return self._answer(request, refuse)
 
         view.verbs = ()  # type: ignore[attr-defined]
-        return re_path(r"^(?s:.*)$", _csrf_exempt(view))
+        return re_path(r"^[\s\S]*$", _csrf_exempt(view))
 
     def _dispatch(
         self,
@@ -115,8 +115,12 @@ class ApiService:
             response = self.fault(request, SynnefoError("Unexpected error"))
         for header, value in self.headers.items():
             response.setdefault(header, value)
-        metrics.api_responses.labels(self.name, request.method or "", str(response.status_code)).inc()
+        metrics.count_response(self.name, request.method or "", response.status_code)
         return finish(response)
+
+    def unknown(self) -> SynnefoError:
+        """Return the error that a path without a route is answered with."""
+        return BadRequest(self.unknown_path)
 
     def fault(self, request: HttpRequest, error: SynnefoError) -> HttpResponseBase:
         """Render *error* for this dialect."""

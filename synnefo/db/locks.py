@@ -1,17 +1,19 @@
 """All row locks go through here: sorted, bounded in time, never outside a transaction.
 
-Lock order of the whole project: server → volumes → quota holdings (sorted) → network → subnet and pool
+Lock order of the whole project: name → server → volumes → quota holdings (sorted) → network → subnet and pool
 → backend.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import random
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models, transaction
@@ -25,20 +27,34 @@ M = TypeVar("M", bound=models.Model)
 #: SQLSTATEs that mean "nothing happened, the same transaction may succeed now":
 #: serialization failure, deadlock, lock not available.
 _RETRYABLE = frozenset({"40001", "40P01", "55P03"})
+#: The driver's connections and the bound that each was told, in milliseconds.
+_told: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
 def atomic(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """Open a transaction whose every lock wait is bounded by ``DATABASE_LOCK_TIMEOUT`` milliseconds."""
-    connection = connections[using]
-    outermost = not connection.in_atomic_block
+    bound_lock_waits(using)
     with transaction.atomic(using=using):
-        if outermost and connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", [str(settings.DATABASE_LOCK_TIMEOUT)]
-                )
         yield
+
+
+def bound_lock_waits(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Let statements of this connection wait for a lock no longer than ``DATABASE_LOCK_TIMEOUT``.
+
+    Told to PostgreSQL once for each connection, not in every transaction: that is a round trip. Inside a
+    transaction nothing is told, because a rollback would take it back; the outermost one has done it.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block or connection.vendor != "postgresql":
+        return
+    wanted = str(settings.DATABASE_LOCK_TIMEOUT)
+    connection.ensure_connection()
+    if _told.get(connection.connection) == wanted:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [wanted])
+    _told[connection.connection] = wanted
 
 
 def lock_rows(queryset: models.QuerySet[M]) -> list[M]:
@@ -54,6 +70,20 @@ def lock_one(queryset: models.QuerySet[M]) -> M:
     """Lock and return the single row of *queryset*; raises the model's ``DoesNotExist``."""
     _require_transaction(queryset.db)
     return queryset.select_for_update(of=("self",)).get()
+
+
+def lock_name(*parts: str, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Keep others that lock the same name out until the transaction ends, where there is no row to lock.
+
+    Names come before all rows in the lock order. On SQLite a transaction that writes is alone anyway.
+    Raises ``TransactionManagementError`` outside a transaction.
+    """
+    _require_transaction(using)
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        digest = hashlib.sha256("\0".join(parts).encode()).digest()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], signed=True)])
 
 
 def _require_transaction(using: str) -> None:

@@ -44,6 +44,7 @@ def banner(layout: Layout, credentials: Mapping[str, str]) -> str:
     return f"""
 Your cloud is running at {layout.base_url}/        (Ctrl-C stops it; the data stays in {root})
 
+  Dashboard       {layout.base_url}/astakos/ui/        (sign in with the user's e-mail address and password)
   Identity        {credentials["auth_url"]}
   Object storage  {layout.base_url}/pithos/object-store/v1
   Compute         {layout.base_url}/cyclades/compute/v2.0
@@ -65,6 +66,4 @@ Try it, in another terminal:
           OS_CLIENT_CONFIG_FILE={root}/clouds.yaml openstack --os-cloud demo catalog list
   administrator
           SYNNEFO_SETTINGS_DIR={layout.settings_dir} .venv/bin/snf-manage server-list
-  dashboard
-          {layout.base_url}/ in a browser shows what this cloud offers and where
 """

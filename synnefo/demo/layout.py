@@ -120,6 +120,7 @@ AMQP_HOSTS = [{self.broker!r}]
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 LOG_DIR = {str(self.logs)!r}
 ASTAKOS_BASE_URL = {self.base_url + "/astakos"!r}
+OAUTH2_REQUIRE_TLS = False
 PITHOS_BASE_URL = {self.base_url + "/pithos"!r}
 CYCLADES_BASE_URL = {self.base_url + "/cyclades"!r}
 PITHOS_BACKEND_BLOCK_PATH = {str(self.root / "blocks")!r}

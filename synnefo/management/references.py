@@ -167,14 +167,24 @@ def api_page() -> str:
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    """Yield (regular expression, verbs) of every route but the catch-alls."""
-    yield from _walk(get_resolver().url_patterns, "")
+    """Yield (regular expression, verbs) of every API route but the catch-alls."""
+    for path, pattern in _leaves(get_resolver().url_patterns, ""):
+        verbs = getattr(pattern.callback, "verbs", None)
+        if verbs:
+            yield path, ", ".join(verbs)
 
 
 def open_routes() -> Iterator[str]:
-    """Yield the routes whose dialect asks for no token, and every page."""
+    """Yield the API routes whose dialect asks for no token."""
     for path, pattern in _leaves(get_resolver().url_patterns, ""):
-        if getattr(pattern.callback, "verbs", None) != () and getattr(pattern.callback, "is_open", True):
+        if getattr(pattern.callback, "verbs", None) and getattr(pattern.callback, "is_open", True):
+            yield path
+
+
+def pages() -> Iterator[str]:
+    """Yield the routes of pages and of what monitoring reads: everything that is no API."""
+    for path, pattern in _leaves(get_resolver().url_patterns, ""):
+        if getattr(pattern.callback, "verbs", None) is None:
             yield path
 
 

@@ -16,7 +16,6 @@ from synnefo import (
     settings_registry,
 )
 
-_BASE_DIR = Path(__file__).resolve().parent.parent.parent
 #: Each service with those whose tables and functions it uses.
 _ALL_SERVICES = {"astakos": (), "pithos": ("astakos",), "cyclades": ("pithos", "astakos")}
 _SUPPORT_APPS = ("branding",)
@@ -39,12 +38,14 @@ _namespace["INSTALLED_APPS"] = [
 _namespace["MIDDLEWARE"] = [
     "synnefo.middleware.TrustedProxyMiddleware",
     "synnefo.middleware.RequestIdMiddleware",
-    "synnefo.middleware.PageHeadersMiddleware",
+    "synnefo.content_security.ContentSecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "synnefo.page_middleware.SessionMiddleware",
+    "synnefo.page_middleware.CsrfViewMiddleware",
+    "synnefo.page_middleware.AuthenticationMiddleware",
+    "synnefo.page_middleware.MessageMiddleware",
+    "astakos.web.cookie_middleware.CookieMiddleware",
+    "branding.middleware.PagesMiddleware",
 ]
 
 try:
@@ -72,6 +73,8 @@ for _database in _namespace["DATABASES"].values():
         _options.setdefault("timeout", 20)
         _options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
     else:
+        if _database.get("ENGINE") == "django.db.backends.postgresql":
+            _database["ENGINE"] = "synnefo.db.postgresql"
         _database.setdefault("CONN_MAX_AGE", 600)
         _database.setdefault("CONN_HEALTH_CHECKS", True)
 
@@ -80,6 +83,7 @@ globals().update({name: value for name, value in _namespace.items() if name.isup
 ROOT_URLCONF = "synnefo.urls"
 WSGI_APPLICATION = "synnefo.wsgi.application"
 AUTH_USER_MODEL = "astakos.User"
+AUTHENTICATION_BACKENDS = ["astakos.web.backend.SessionUserBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 APPEND_SLASH = False
@@ -89,7 +93,7 @@ WHITENOISE_USE_FINDERS = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [str(Path(_directory) / "templates"), str(_BASE_DIR / "templates")],
+        "DIRS": [str(Path(_directory) / "templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -97,10 +101,13 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "branding.context.branding",
+                "astakos.web.notices.site_notices",
             ]
         },
     }
 ]
+LANGUAGES = [("en", "English"), ("el", "Ελληνικά")]
+CSRF_FAILURE_VIEW = "branding.errors.csrf_failure"
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

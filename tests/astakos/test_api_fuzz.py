@@ -16,7 +16,8 @@ from tests.astakos.conftest import Api, Person
 VOCABULARY = [
     "auth", "token", "id", "passwordCredentials", "username", "userId", "password", "tenantName", "tenantId",
     "uuids", "displaynames", "project_id", "feedback_msg", "feedback_data", "name", "force", "auto_accept",
-    "provisions", "holder", "source", "resource", "quantity", "accept", "reject",
+    "provisions", "holder", "source", "resource", "quantity", "accept", "reject", "end_date", "join_policy",
+    "max_members", "resources", "approve", "app_id", "reason", "join", "enroll", "user", "leave",
 ]  # fmt: skip
 #: Values that have a meaning somewhere, or once broke something.
 WORDS = ["", "demo.vm", "user:x", "project:x", "\x00", "\ud800", "é", "x" * 300, "[]", "null"]
@@ -75,7 +76,14 @@ ROUTES = [
     ("account", "v1.0/commissions/1", "GET"),
     ("account", "v1.0/commissions/1/action", "POST"),
     ("account", "v1.0/projects", "GET"),
+    ("account", "v1.0/projects", "POST"),
     ("account", "v1.0/projects/00000000-0000-4000-8000-000000000000", "GET"),
+    ("account", "v1.0/projects/00000000-0000-4000-8000-000000000000", "PUT"),
+    ("account", "v1.0/projects/00000000-0000-4000-8000-000000000000/action", "POST"),
+    ("account", "v1.0/projects/memberships", "GET"),
+    ("account", "v1.0/projects/memberships", "POST"),
+    ("account", "v1.0/projects/memberships/1", "GET"),
+    ("account", "v1.0/projects/memberships/1/action", "POST"),
     ("identity", "", "GET"),
     ("identity", "v2.0", "GET"),
     ("identity", "v2.0/tokens", "POST"),

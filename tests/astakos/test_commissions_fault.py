@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from astakos import public
 from astakos.logic import ledger_postgres
 from astakos.logic.ledger import CommissionRequest, Issued
 from astakos.models import Commission, Holding
+from synnefo.db.locks import atomic
 from tests.astakos.conftest import Api, MakeUser
 from tests.markers import needs_postgres
 
@@ -21,17 +22,14 @@ def end_session() -> None:
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
-@pytest.mark.parametrize("after_the_statement", [False, True])
 def test_killed_session_is_unavailable_and_changes_nothing(
-    service: Api, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch, after_the_statement: bool
+    service: Api, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
     provisions = [p.as_dict() for p in public.charge(user.uuid, user.uuid, {"demo.vm": 1})]
     issue = ledger_postgres.issue
 
     def interrupted(request: CommissionRequest) -> Issued:
-        if after_the_statement:
-            issue(request)
         end_session()
         return issue(request)
 
@@ -45,3 +43,14 @@ def test_killed_session_is_unavailable_and_changes_nothing(
     assert not Commission.objects.exists()
     assert set(Holding.objects.values_list("usage_min", "usage_max")) == {(0, 0)}
     assert service.post(COMMISSIONS, {"provisions": provisions}).status_code == 201
+
+
+def test_session_killed_before_the_callers_commit_changes_nothing(make_user: MakeUser, service: Api) -> None:
+    user = make_user()
+    charge = public.charge(user.uuid, user.uuid, {"demo.vm": 1})
+    with pytest.raises(OperationalError), atomic():
+        public.issue_commission(clientkey="demo", name="", provisions=charge)
+        end_session()
+    connection.close()
+    assert not Commission.objects.exists()
+    assert set(Holding.objects.values_list("usage_min", "usage_max")) == {(0, 0)}

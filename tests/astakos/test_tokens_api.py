@@ -238,7 +238,8 @@ def test_unknown_paths_are_bad_requests(anonymous: Api, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["identity", "identity/", "identity/.json"])
 def test_version_list(anonymous: Api, path: str) -> None:
-    (version,) = anonymous.get(path).json()["versions"]["values"]
+    version, newer = anonymous.get(path).json()["versions"]["values"]
+    assert (newer["id"], newer["status"]) == ("v3.14", "stable")
     assert (version["id"], version["status"]) == ("v2.0", "CURRENT")
     assert version["links"] == [{"rel": "self", "href": "http://testserver/astakos/identity/v2.0/"}]
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.cached_db import SessionStore
 from django.core import mail
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from astakos import public
-from astakos.models import Holding, Project, ProjectState, User
+from astakos.logic import accounts, tokens
+from astakos.models import Holding, Project, ProjectState, SessionCatalog, User
+from synnefo import clock
+from synnefo.credentials import Credentials
 from synnefo.errors import Unauthorized
 from tests.astakos.conftest import Api, MakeUser, Person
 
@@ -158,10 +163,10 @@ def test_deactivation_suspends_and_activation_resumes(service: Api, user: Person
 
 
 def test_activation_restores_only_what_deactivation_suspended(service: Api, user: Person) -> None:
-    from astakos.logic.projects import _move_projects
+    from astakos.logic.projects import move_projects
 
     project = Project.objects.get(uuid=user.uuid)
-    _move_projects([project], ProjectState.SUSPENDED, "by staff")
+    move_projects([project], ProjectState.SUSPENDED, "by staff")
     run("user-modify", user.uuid, "--set-inactive")
     run("user-modify", user.uuid, "--set-active")
     project.refresh_from_db()
@@ -292,3 +297,68 @@ def test_activation_mail(
     (message,) = mail.outbox
     assert f"/astakos/ui/activate?auth={newcomer.verification_code}&next=" in message.body
     assert "1 of 1" in refused("user-activation-send", "nobody@lab.example")
+
+
+def test_terms_come_into_force(user: Person, tmp_path: Path) -> None:
+    file = tmp_path / "terms.html"
+    assert "Invalid location" in refused("term-add", file)
+    file.write_bytes(b"\xff\xfe")
+    assert "UTF-8" in refused("term-add", file)
+    file.write_text("<p>Be good</p>")
+    assert re.fullmatch(r"Created term id \d+\n", run("term-add", file))
+    with pytest.raises(Unauthorized, match="Pending approval terms"):
+        public.authenticate(user.token)
+    run("user-modify", user.uuid, "--sign-terms")
+    assert public.authenticate(user.token)
+    assert user.row.signed_terms is not None
+
+
+def test_new_user_has_not_signed_terms_that_exist(tmp_path: Path) -> None:
+    file = tmp_path / "terms.html"
+    file.write_text("<p>Be good</p>")
+    run("term-add", file)
+    run("user-add", "n@lab.example", "N", "N")
+    assert not User.objects.get().has_signed_terms
+
+
+def test_superuser_made_by_django_becomes_a_whole_account(db: None) -> None:
+    call_command(
+        "createsuperuser", "--noinput", "--username", "Root@lab.example", "--email", "Root@lab.example",
+        "--first_name", "R", "--last_name", "T", stdout=io.StringIO(),
+    )  # fmt: skip
+    assert "1 superuser(s) completed" in run("fix-superusers")
+    assert "0 superuser(s) completed" in run("fix-superusers")
+    root = User.objects.get()
+    assert (root.username, root.is_superuser, root.is_active) == ("root@lab.example", True, False)
+    assert [str(row) for row in root.auth_providers.all()] == ["local"]
+    run("user-modify", root.pk, "--verify", "--accept")
+    assert public.authenticate(tokens.user_token(User.objects.get()))
+
+
+def test_cleanup_deletes_what_has_expired(user: Person) -> None:
+    store = SessionStore()
+    store.set_expiry(-1)
+    store.create()
+    store.save()
+    SessionCatalog.objects.create(session_key=store.session_key, user=user.row, created=clock.now())
+    assert load("cleanup-full")["sessions"] == 1
+    assert not SessionCatalog.objects.exists()
+
+
+def test_statistics(service: Api, user: Person) -> None:
+    assert load("stats-astakos")["users"]["all"] == {"total": 1, "verified": 1, "active": 1}
+    assert "demo.vm" in run("stats-astakos")
+
+
+def test_waiting_mails_are_sent(newcomer: User) -> None:
+    accounts.send_verification(Credentials.administrator(), user_id=newcomer.pk)
+    assert run("mails-send") == "1 mail(s) sent, 0 left waiting\n"
+    assert run("mails-send") == "0 mail(s) sent, 0 left waiting\n"
+
+
+def test_a_new_password_ends_browser_sessions_and_a_new_token_does_not(user: Person) -> None:
+    SessionCatalog.objects.create(session_key="k", user=user.row, created=clock.now())
+    run("user-modify", user.uuid, "--renew-token")
+    assert SessionCatalog.objects.exists()
+    run("user-modify", user.uuid, "--renew-password")
+    assert not SessionCatalog.objects.exists()

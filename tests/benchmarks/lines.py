@@ -9,6 +9,7 @@ BENCHES: dict[str, Bench] = {
     "tokens": lines_identity.tokens,
     "servers": lines_compute.servers,
     "commissions": lines_identity.commissions,
+    "quotas": lines_identity.quotas,
     "small-objects": lines_objects.small_objects,
     "large-objects": lines_objects.large_objects,
     "hashmap": lines_objects.hashmap_upload,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -18,18 +19,54 @@ _UPDATE = """UPDATE astakos_holding SET usage_max = usage_max + 1 WHERE id IN (
 
 
 def tokens(site: Site, seconds: float) -> Iterator[Line]:
-    """Token authentication, beside the indexed SELECT of the same user over as many connections."""
-    body = json.dumps({"auth": {"token": {"id": site.credentials["token"]}}})
-    headers = {"Content-Type": "application/json"}
-    request = Request("POST", "/astakos/identity/v2.0/tokens", headers, body)
-    outcome = hammer(site.port, request, clients=CLIENTS, seconds=seconds)
+    """Tokens authenticated, validated and made in both dialects, beside the indexed SELECT of the user."""
     url = site.database.url()
     digest = sql_value(
         url, f"SELECT auth_token_digest FROM astakos_user WHERE uuid = '{site.credentials['uuid']}'"
     )
     select = f"SELECT * FROM astakos_user WHERE auth_token_digest = '{digest}'"
     peer = sql_rate(url, select, min(seconds, 3), clients=CLIENTS)
-    yield Line("token authentication, 8 clients", outcome.rate, "/s", "indexed SELECT, 8", peer, outcome.note)
+    for name, request in _token_requests(site).items():
+        outcome = hammer(site.port, request, clients=CLIENTS, seconds=seconds)
+        yield Line(f"{name}, 8 clients", outcome.rate, "/s", "indexed SELECT, 8", peer, outcome.note)
+
+
+def _token_requests(site: Site) -> dict[str, Request]:
+    uuid, token = site.credentials["uuid"], site.credentials["token"]
+    json_type = {"Content-Type": "application/json"}
+    v2, v3 = "/astakos/identity/v2.0/tokens", "/astakos/identity/v3/auth/tokens"
+    by_token = json.dumps({"auth": {"token": {"id": token}}})
+    by_password = json.dumps({"auth": {"passwordCredentials": {"username": uuid, "password": token}}})
+    user = {"id": uuid, "password": token}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    scoped = json.dumps({"auth": {"identity": identity, "scope": {"project": {"id": uuid}}}})
+    own = {"X-Auth-Token": _scoped_token(site, v3, scoped)}
+    own["X-Subject-Token"] = own["X-Auth-Token"]
+    return {
+        "token authentication": Request("POST", v2, json_type, by_token),
+        "token authentication by password": Request("POST", v2, json_type, by_password),
+        "v3 token made": Request("POST", v3, json_type, scoped),
+        "v3 token validated": Request("GET", v3, own),
+    }
+
+
+def _scoped_token(site: Site, path: str, body: str) -> str:
+    request = urllib.request.Request(
+        f"{site.base_url}{path}", body.encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(answer.headers["X-Subject-Token"])
+
+
+def quotas(site: Site, seconds: float) -> Iterator[Line]:
+    """A service asks for a user's quota, beside the SELECT of the same holdings."""
+    uuid = site.credentials["uuid"]
+    headers = {"X-Auth-Token": site.credentials["component_token"]}
+    request = Request("GET", f"/astakos/account/v1.0/service_quotas?user={uuid}", headers)
+    outcome = hammer(site.port, request, clients=CLIENTS, seconds=seconds)
+    select = f"SELECT * FROM astakos_holding WHERE holder IN ('user:{uuid}', 'project:{uuid}')"
+    peer = sql_rate(site.database.url(), select, min(seconds, 3), clients=CLIENTS)
+    yield Line("service quotas of a user, 8 clients", outcome.rate, "/s", "SELECT, 8", peer, outcome.note)
 
 
 def commissions(site: Site, seconds: float) -> Iterator[Line]:

@@ -12,11 +12,19 @@ from cyclades.dispatcher.consumer import Consumer, DatabaseAway, topology
 from cyclades.dispatcher.row_updates import update_rows
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import server_events
-from cyclades.models import PortState, Server, ServerState, Task
+from cyclades.models import PortState, Server, ServerState, Task, VolumeStatus
 from synnefo import amqp
 from synnefo.errors import SynnefoError
 from synnefo.messages import ClusterStatus, Progress, routing_key_of
-from tests.cyclades.ganeti_fixtures import START, add_port, network_event, nic_of, op_event
+from tests.cyclades.ganeti_fixtures import (
+    START,
+    add_port,
+    add_volume,
+    disk_of,
+    network_event,
+    nic_of,
+    op_event,
+)
 from tests.markers import needs_postgres
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -71,9 +79,29 @@ def test_a_batch_locks_its_rows_once(broker, consumer, make_server, django_asser
     servers = [make_server() for _ in range(10)]
     send(broker, *(op_event(server, SHUTDOWN, "running", job=5) for server in servers))
     consumer.subscribe()
-    # The transaction, one lock of all rows, and for each message a savepoint around one update.
-    with django_assert_max_num_queries(4 + 3 * len(servers)):
+    # The transaction (two statements, three on PostgreSQL), one lock of all rows, one update.
+    with django_assert_max_num_queries(5):
         assert consumer.run_once(1) == 10
+
+
+def test_ends_of_jobs_that_change_nothing_else_cost_the_same_however_many(
+    broker, consumer, make_server, person, public_network, django_assert_max_num_queries
+):
+    servers = [make_server() for _ in range(10)]
+    devices = {}
+    for server in servers:
+        volume = add_volume(server, status=VolumeStatus.IN_USE)
+        port = add_port(server, public_network, state=PortState.ACTIVE)
+        devices[server.pk] = {"instance_nics": (nic_of(port, ip=None),), "instance_disks": (disk_of(volume),)}
+        send(broker, op_event(server, Opcode.INSTANCE_REBOOT, job=5, **devices[server.pk]))
+    assert consumer.run_once(1) == 10
+    for server in servers:
+        send(broker, op_event(server, Opcode.INSTANCE_REBOOT, job=6, at=1, **devices[server.pk]))
+    # The transaction and one lock; intents, ports, addresses, subnets and volumes; one update.
+    with django_assert_max_num_queries(10):
+        assert consumer.run_once(1) == 10
+    assert set(Server.objects.values_list("backendjobid", flat=True)) == {6}
+    assert waiting(broker) == (0, 0)
 
 
 def test_what_is_no_message_is_dropped(broker, consumer, make_server):

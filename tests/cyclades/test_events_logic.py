@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import quota, server_events
@@ -394,6 +396,20 @@ def test_the_firewall_tag_becomes_the_profile(make_server, public_network, word,
     nics = (nic_of(port, ip=None, firewall=word),)
     apply(server, op_event(server, Opcode.INSTANCE_STARTUP, instance_nics=nics))
     assert Port.objects.get().firewall_profile == profile
+
+
+def test_holdings_are_locked_before_address_pools(charged, public_network, settings):
+    settings.DATABASE_PREPARED_STATEMENTS = False  # so that statements show their tables
+    port = add_port(charged, public_network, "10.0.3.7", state=PortState.ACTIVE)
+    event = op_event(charged, Opcode.INSTANCE_SHUTDOWN, instance_nics=(nic_of(port, ip="10.0.3.9"),))
+    with CaptureQueriesContext(connection) as queries:
+        apply(charged, event)
+    texts = [query["sql"] for query in queries]
+    holdings = [n for n, text in enumerate(texts) if "astakos_holding" in text]
+    pools = [n for n, text in enumerate(texts) if "cyclades_ippool" in text]
+    assert holdings
+    assert pools
+    assert max(holdings) < min(pools)
 
 
 # -- other parts of a message --------------------------------------------------------------------------

@@ -169,6 +169,29 @@ def test_a_claim_keeps_others_away_until_its_lease_ends(started):
     assert jobs.claim(intent.pk) is not None
 
 
+def test_a_lease_is_longer_than_one_exchange_with_ganeti(settings):
+    settings.RAPI_CONNECT_TIMEOUT, settings.RAPI_READ_TIMEOUT = 5, 30
+    assert jobs.lease().total_seconds() == 55
+    settings.RAPI_READ_TIMEOUT = 300
+    assert jobs.lease().total_seconds() > 10 + 5 + 300
+
+
+def test_a_slow_preparation_that_was_overtaken_sends_nothing(started, cluster):
+    intent = make_intent(started, Task.STOP, "shutdown")
+
+    def overtake(method: str) -> None:
+        if method == "GetJobs":
+            cluster.before_call = None
+            due_again(intent)
+            assert jobs.claim(intent.pk) is not None
+
+    JobIntent.objects.filter(pk=intent.pk).update(attempts=1)
+    cluster.before_call = overtake
+    submission.submit(intent.pk)
+    assert "ShutdownInstance" not in cluster.methods()
+    assert not jobs.renew(intent)
+
+
 def test_a_crash_after_the_claim_is_repaired_when_the_lease_ends(started, cluster):
     intent = make_intent(started, Task.STOP, "shutdown")
     jobs.claim(intent.pk)

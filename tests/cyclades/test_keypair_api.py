@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from django.db import connection
+
+from cyclades.logic import keypairs
+from cyclades.models import PublicKeyPair
+from synnefo.credentials import Credentials
+from synnefo.errors import OverLimit
+from tests.markers import needs_postgres
 
 pytestmark = pytest.mark.db
 
@@ -54,6 +64,29 @@ def test_too_many_keys_are_413(person, settings):
     settings.USERDATA_MAX_SSH_KEYS_PER_USER = 1
     post(person, name="k", public_key=public_key())
     assert post(person, name="l", public_key=public_key()).status_code == 413
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_keys_added_at_the_same_time_do_not_exceed_the_limit(person, settings):
+    settings.USERDATA_MAX_SSH_KEYS_PER_USER = 2
+    credentials = Credentials(person.uuid, frozenset({person.uuid}), person.uuid)
+    barrier = threading.Barrier(8)
+
+    def add(number: int) -> bool:
+        content = public_key()
+        barrier.wait(timeout=10)
+        try:
+            keypairs.create_keypair(credentials, name=f"k{number}", public_key=content)
+        except OverLimit:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(add, range(8))) == 2
+    assert PublicKeyPair.objects.filter(user=person.uuid).count() == 2
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\nb", "\u2028", "x" * 256, "\U0001f600", None, 5])

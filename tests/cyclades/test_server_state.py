@@ -61,7 +61,7 @@ HOTPLUG_ACTIONS = (
 )  # fmt: skip
 
 
-class _Server(Server):
+class ServerInMemory(Server):
     """A row that is never saved and has no diagnostics."""
 
     class Meta:
@@ -85,7 +85,7 @@ def outcome(credentials: Credentials, server: Server, action: str) -> int:
 
 
 def server(operstate: str, task: str = "", **values: object) -> Server:
-    return _Server(operstate=operstate, task=task, **values)
+    return ServerInMemory(operstate=operstate, task=task, **values)
 
 
 CELLS = [

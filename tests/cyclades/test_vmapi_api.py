@@ -46,7 +46,7 @@ def test_unknown_path_is_a_bad_request(client):
 
 def test_the_cache_holds_no_clear_text(monkeypatch):
     seen: list[str] = []
-    monkeypatch.setattr(vmapi.cache, "set", lambda key, value, timeout: seen.append(value))
+    monkeypatch.setattr(vmapi.cache, "add", lambda key, value, timeout: seen.append(value) or True)
     vmapi.publish({"img_passwd": "Sup3rSecretWord"})
     assert seen
     assert "Sup3rSecretWord" not in seen[0]

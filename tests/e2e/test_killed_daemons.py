@@ -61,7 +61,7 @@ def settle(cloud: Cloud, check: Callable[[], None]) -> None:
     except AssertionError:
         cloud.manage("reconcile-servers", "--fix-all", check=False)
         # A submission that died in the middle of its call is taken over when its lease ends.
-        eventually(check, timeout=jobs.LEASE.total_seconds() + 50)
+        eventually(check, timeout=jobs.lease().total_seconds() + 50)
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.4, 1.0, 2.0])

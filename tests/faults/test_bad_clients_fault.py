@@ -7,32 +7,19 @@ import hashlib
 import http.client
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.site import Site
-from tests.conftest import started
+from tests.faults.conftest import HEAD_SECONDS
 from tests.faults.test_large_object_fault import workers
 
 pytestmark = [pytest.mark.fault, pytest.mark.functional]
 
 #: Larger than what the sockets' buffers hold, so that the server is still sending when a client leaves.
 LARGE = hashlib.shake_256(b"large").digest(12 << 20)
-
-
-HEAD_SECONDS = 3
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SYNNEFO_HEAD_SECONDS", str(HEAD_SECONDS))
-        patch.setenv("SYNNEFO_SILENCE_SECONDS", "4")
-        site = started(Site)
-    yield site
-    site.stop()
 
 
 class Caller:
@@ -63,8 +50,8 @@ class Caller:
 
 
 @pytest.fixture
-def caller(site: Site) -> Caller:
-    caller = Caller(site)
+def caller(impatient_site: Site) -> Caller:
+    caller = Caller(impatient_site)
     assert caller.ask("PUT", caller.root)[0] in (201, 202)
     return caller
 

@@ -27,7 +27,7 @@ def main() -> None:
     seed.register_services(base_url)
     seed.set_limits()
     users = seed.create_users()
-    account = ["--user", user, "--pass", password, "--port", port, "--hypervisor", hypervisor]
+    account = ["--user", user, f"--pass={password}", "--port", port, "--hypervisor", hypervisor]
     seed.manage("backend-add", "--clustername", cluster, *account)
     seed.manage("backend-modify", "1", "--drained", "False")
     for size in _FLAVORS:

@@ -44,6 +44,9 @@ class RolesWorld(World):
         User.objects.get(uuid=self.helpdesk.uuid).groups.add(Group.objects.create(name="helpdesk"))
         User.objects.filter(uuid=self.administrator.uuid).update(is_superuser=True)
         self.project = _shared_project(self.owner, self.member)
+        self.membership = ProjectMembership.objects.get(
+            project__uuid=self.project, person__uuid=self.member.uuid
+        ).pk
         self.server = _server(self.owner)
         self.public_id = self._files()
         self._share_with_project()
@@ -90,7 +93,7 @@ class RolesWorld(World):
             "owner": self.owner.uuid, "member": self.member.uuid, "token": self.owner.token,
             "project": self.project, "server": self.server.pk, "flavor": self.flavor, "image": self.image,
             "network": self.network.pk, "public_network": self.public.pk, "subnet": self.subnet.pk,
-            "port": self.port.pk, "ip": self.ip.pk, "public": self.public_id,
+            "port": self.port.pk, "ip": self.ip.pk, "public": self.public_id, "membership": self.membership,
             "commission": self.commission, "foreign_commission": self.foreign_commission,
         }  # fmt: skip
         for name, value in values.items():

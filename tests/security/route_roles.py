@@ -1,64 +1,11 @@
-"""The table of routes and roles: what each call answers to each kind of caller.
-
-Every row is one call on the world of ``roles_world``. Its last field lists the statuses for ``ROLES``;
-``USERS`` and the like are the usual beginnings. Whoever adds a route adds a row.
-"""
+"""The table of routes and roles; its rows are explained in ``route_rows``. Who adds a route adds a row."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tests.security.route_roles_identity import ROWS as IDENTITY
+from tests.security.route_rows import ROLES, Row, by, everybody, row, services, users
 
-#: ``service`` is another component's token; ``member`` is in the project that the owner's things are shared
-#: with, and a file is shared with them for reading; ``project admin`` is one of ASTAKOS_PROJECT_ADMINS, whose
-#: rights end outside projects; ``helpdesk`` is in the group of that name; ``administrator`` is a superuser.
-#: The last two have rights on pages of their own and none in the APIs.
-ROLES = (
-    "anonymous",
-    "service",
-    "stranger",
-    "member",
-    "owner",
-    "project admin",
-    "helpdesk",
-    "administrator",
-)
-
-
-class Row(NamedTuple):
-    """One call and its answers by role."""
-
-    method: str
-    path: str
-    statuses: tuple[int, ...]
-    body: object = None
-    headers: dict[str, str] = {}
-
-
-def everybody(status: int) -> tuple[int, ...]:
-    """Return the statuses of a call that asks for no token."""
-    return (status,) * len(ROLES)
-
-
-def users(status: int) -> tuple[int, ...]:
-    """Return the statuses of a call that is the same for all users."""
-    return (401, 401, *((status,) * 6))
-
-
-def services(status: int) -> tuple[int, ...]:
-    """Return the statuses of a call for components."""
-    return (401, status, *((401,) * 6))
-
-
-def by(stranger: int, member: int, owner: int, project_admin: int | None = None) -> tuple[int, ...]:
-    """Return the statuses of a call whose answer depends on whose the thing is."""
-    deciding = stranger if project_admin is None else project_admin
-    return (401, 401, stranger, member, owner, deciding, stranger, stranger)
-
-
-def _row(method: str, path: str, statuses: tuple[int, ...], body: object = None, **headers: str) -> Row:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Row(method, path, statuses, body, named)
-
+__all__ = ["ROLES", "ROWS", "Row"]
 
 _PROVISIONS = [
     {"holder": "user:{owner}", "source": "project:{owner}", "resource": "cyclades.vm", "quantity": 1},
@@ -68,43 +15,46 @@ _COMMISSION = {"force": False, "auto_accept": False, "name": "n", "provisions": 
 _TOKEN = {"auth": {"token": {"id": "{token}"}}}
 
 SITE = [
-    _row("GET", "", everybody(200)),
-    _row("GET", "healthz", everybody(200)),
-    _row("GET", "metrics", everybody(200)),
-    _row("GET", "readyz", everybody(200)),
+    row("GET", "", everybody(302)),
+    row("GET", "healthz", everybody(200)),
+    row("GET", "metrics", everybody(200)),
+    row("GET", "readyz", everybody(200)),
+    row("GET", "_ui/prefs", everybody(405)),
+    row("GET", "branding/manifest.webmanifest", everybody(200)),
+    row("GET", "branding/theme.css", everybody(200)),
 ]
 
 _A, _I = "astakos/account/v1.0", "astakos/identity"
 ASTAKOS = [
-    _row("GET", f"{_A}/authenticate", users(200)),
-    _row("GET", f"{_A}/commissions", services(200)),
-    _row("POST", f"{_A}/commissions", services(201), _COMMISSION),
+    row("GET", f"{_A}/authenticate", users(200)),
+    row("GET", f"{_A}/commissions", services(200)),
+    row("POST", f"{_A}/commissions", services(201), _COMMISSION),
     # A commission of another component does not exist.
-    _row("GET", f"{_A}/commissions/{{foreign_commission}}", services(404)),
-    _row("GET", f"{_A}/commissions/{{commission}}", services(200)),
-    _row("POST", f"{_A}/commissions/{{foreign_commission}}/action", services(404), {"accept": ""}),
-    _row("POST", f"{_A}/commissions/{{commission}}/action", services(200), {"reject": ""}),
-    _row("POST", f"{_A}/commissions/action", services(200), {"accept": [], "reject": []}),
-    _row("POST", f"{_A}/feedback", users(200), {"feedback_msg": "m", "feedback_data": "d"}),
-    _row("POST", f"{_A}/myaccount/default_project", by(404, 200, 200), {"project_id": "{project}"}),
-    _row("GET", f"{_A}/projects", users(200)),
-    _row("GET", f"{_A}/projects/{{project}}", by(403, 200, 200, 200)),
-    _row("GET", f"{_A}/projects/{{owner}}", by(403, 403, 200, 200)),
-    _row("GET", f"{_A}/quotas", users(200)),
-    _row("GET", f"{_A}/resources", everybody(200)),
+    row("GET", f"{_A}/commissions/{{foreign_commission}}", services(404)),
+    row("GET", f"{_A}/commissions/{{commission}}", services(200)),
+    row("POST", f"{_A}/commissions/{{foreign_commission}}/action", services(404), {"accept": ""}),
+    row("POST", f"{_A}/commissions/{{commission}}/action", services(200), {"reject": ""}),
+    row("POST", f"{_A}/commissions/action", services(200), {"accept": [], "reject": []}),
+    row("POST", f"{_A}/feedback", users(200), {"feedback_msg": "m", "feedback_data": "d"}),
+    row("POST", f"{_A}/myaccount/default_project", by(404, 200, 200), {"project_id": "{project}"}),
+    row("GET", f"{_A}/projects", users(200)),
+    row("GET", f"{_A}/projects/{{project}}", by(403, 200, 200, 200)),
+    row("GET", f"{_A}/projects/{{owner}}", by(403, 403, 200, 200)),
+    row("GET", f"{_A}/quotas", users(200)),
+    row("GET", f"{_A}/resources", everybody(200)),
     # A component sees the quota of its own resources only, and this one has none.
-    _row("GET", f"{_A}/service_quotas?user={{owner}}", services(404)),
-    _row("GET", f"{_A}/service_project_quotas?project={{owner}}", services(404)),
-    _row("POST", f"{_A}/user_catalogs", users(200), {"uuids": ["{owner}"]}),
-    _row("POST", f"{_A}/service/user_catalogs", services(200), {"uuids": ["{owner}"]}),
-    _row("GET", f"{_I}/", everybody(200)),
-    _row("GET", f"{_I}/v2.0", everybody(200)),
+    row("GET", f"{_A}/service_quotas?user={{owner}}", services(404)),
+    row("GET", f"{_A}/service_project_quotas?project={{owner}}", services(404)),
+    row("POST", f"{_A}/user_catalogs", users(200), {"uuids": ["{owner}"]}),
+    row("POST", f"{_A}/service/user_catalogs", services(200), {"uuids": ["{owner}"]}),
+    row("GET", f"{_I}/", everybody(200)),
+    row("GET", f"{_I}/v2.0", everybody(200)),
     # Who asks is the token in the body or path; a header does not count.
-    _row("POST", f"{_I}/v2.0/tokens", everybody(200), _TOKEN),
-    _row("GET", f"{_I}/v2.0/tokens/wrong", everybody(404)),
-    _row("GET", f"{_I}/v2.0/tenants", users(200)),
-    _row("GET", "astakos/ui/get_menu", everybody(200)),
-    _row("GET", "astakos/ui/get_services", everybody(200)),
+    row("POST", f"{_I}/v2.0/tokens", everybody(200), _TOKEN),
+    row("GET", f"{_I}/v2.0/tokens/wrong", everybody(404)),
+    row("GET", f"{_I}/v2.0/tenants", users(200)),
+    row("GET", "astakos/ui/get_menu", everybody(200)),
+    row("GET", "astakos/ui/get_services", everybody(200)),
 ]
 
 _S = "pithos/object-store/v1"
@@ -112,29 +62,29 @@ _O = f"{_S}/{{owner}}"
 _F = f"{_O}/images"
 _TYPE = {"Content_Type": "application/octet-stream"}
 PITHOS = [
-    _row("GET", _S, (400, 401, 204, 200, 204, 204, 204, 204)),
-    _row("HEAD", _O, by(403, 204, 204)),
-    _row("GET", _O, by(403, 200, 200)),
-    _row("POST", f"{_O}?update", by(403, 403, 202), X_Account_Meta_A="b"),
-    _row("HEAD", _F, by(403, 204, 204)),
-    _row("GET", _F, by(403, 200, 200)),
-    _row("PUT", f"{_O}/new", by(403, 403, 201)),
-    _row("POST", f"{_F}?update", by(403, 403, 202), X_Container_Meta_A="b"),
-    _row("DELETE", _F, by(403, 403, 409)),
-    _row("HEAD", f"{_F}/read", by(403, 200, 200)),
-    _row("GET", f"{_F}/read", by(403, 200, 200)),
-    _row("GET", f"{_F}/private", by(403, 403, 200)),
-    _row("GET", f"{_F}/nothing", by(403, 403, 404)),
-    _row("GET", f"{_F}/read?version=list&format=json", by(403, 200, 200)),
-    _row("PUT", f"{_F}/read", by(403, 403, 201), "text", **_TYPE),
-    _row("PUT", f"{_F}/new", by(403, 403, 201), "text", **_TYPE),
-    _row("POST", f"{_F}/read?update", by(403, 403, 202), X_Object_Meta_A="b"),
-    _row("COPY", f"{_F}/read", by(403, 201, 201), Destination="/images/copy"),
-    _row("MOVE", f"{_F}/read", by(403, 403, 201), Destination="/images/moved"),
-    _row("DELETE", f"{_F}/read", by(403, 403, 204)),
-    _row("HEAD", "pithos/public/{public}", everybody(200)),
-    _row("GET", "pithos/public/{public}", everybody(200)),
-    _row("GET", "pithos/public/nothing", everybody(404)),
+    row("GET", _S, (400, 401, 204, 200, 204, 204, 204, 204)),
+    row("HEAD", _O, by(403, 204, 204)),
+    row("GET", _O, by(403, 200, 200)),
+    row("POST", f"{_O}?update", by(403, 403, 202), X_Account_Meta_A="b"),
+    row("HEAD", _F, by(403, 204, 204)),
+    row("GET", _F, by(403, 200, 200)),
+    row("PUT", f"{_O}/new", by(403, 403, 201)),
+    row("POST", f"{_F}?update", by(403, 403, 202), X_Container_Meta_A="b"),
+    row("DELETE", _F, by(403, 403, 409)),
+    row("HEAD", f"{_F}/read", by(403, 200, 200)),
+    row("GET", f"{_F}/read", by(403, 200, 200)),
+    row("GET", f"{_F}/private", by(403, 403, 200)),
+    row("GET", f"{_F}/nothing", by(403, 403, 404)),
+    row("GET", f"{_F}/read?version=list&format=json", by(403, 200, 200)),
+    row("PUT", f"{_F}/read", by(403, 403, 201), "text", **_TYPE),
+    row("PUT", f"{_F}/new", by(403, 403, 201), "text", **_TYPE),
+    row("POST", f"{_F}/read?update", by(403, 403, 202), X_Object_Meta_A="b"),
+    row("COPY", f"{_F}/read", by(403, 201, 201), Destination="/images/copy"),
+    row("MOVE", f"{_F}/read", by(403, 403, 201), Destination="/images/moved"),
+    row("DELETE", f"{_F}/read", by(403, 403, 204)),
+    row("HEAD", "pithos/public/{public}", everybody(200)),
+    row("GET", "pithos/public/{public}", everybody(200)),
+    row("GET", "pithos/public/nothing", everybody(404)),
 ]
 
 _C = "cyclades/compute/v2.0"
@@ -142,114 +92,114 @@ _V = f"{_C}/servers/{{server}}"
 _CREATE = {"server": {"name": "n", "imageRef": "{image}", "flavorRef": "{flavor}", "networks": []}}
 _IMAGE = f"{_C}/images/{{image}}"
 COMPUTE = [
-    _row("GET", "cyclades/compute/", everybody(200)),
-    _row("GET", _C, everybody(200)),
-    _row("GET", f"{_C}/extensions", users(200)),
-    _row("GET", f"{_C}/extensions/none", users(404)),
-    _row("GET", f"{_C}/flavors", users(200)),
-    _row("GET", f"{_C}/flavors/detail", users(200)),
-    _row("GET", f"{_C}/flavors/{{flavor}}", users(200)),
-    _row("GET", f"{_C}/flavors/{{flavor}}/os-extra_specs", users(200)),
-    _row("GET", f"{_C}/flavors/{{flavor}}/os-flavor-access", users(200)),
-    _row("GET", f"{_C}/images", users(200)),
-    _row("POST", f"{_C}/images", users(501), {"image": {}}),
-    _row("GET", f"{_C}/images/detail", users(200)),
-    _row("GET", _IMAGE, by(403, 200, 200)),
-    _row("DELETE", _IMAGE, by(403, 403, 204)),
-    _row("GET", f"{_IMAGE}/metadata", by(403, 200, 200)),
-    _row("POST", f"{_IMAGE}/metadata", by(403, 403, 201), {"metadata": {"a": "b"}}),
-    _row("GET", f"{_IMAGE}/metadata/none", by(403, 404, 404)),
-    _row("PUT", f"{_IMAGE}/metadata/a", by(403, 403, 201), {"meta": {"a": "b"}}),
-    _row("DELETE", f"{_IMAGE}/metadata/none", by(403, 404, 404)),
-    _row("GET", f"{_C}/os-keypairs", users(200)),
-    _row("POST", f"{_C}/os-keypairs", users(201), {"keypair": {"name": "n"}}),
-    _row("GET", f"{_C}/os-keypairs/mine", by(404, 404, 200)),
-    _row("DELETE", f"{_C}/os-keypairs/mine", by(404, 404, 204)),
-    _row("GET", f"{_C}/servers", users(200)),
-    _row("GET", f"{_C}/servers/detail", users(200)),
-    _row("POST", f"{_C}/servers", by(403, 202, 202), _CREATE),
-    _row("POST", f"{_C}/os-volumes_boot", by(403, 202, 202), _CREATE),
-    _row("GET", _V, by(404, 200, 200)),
-    _row("PUT", _V, by(404, 204, 204), {"server": {"name": "n"}}),
-    _row("DELETE", _V, by(404, 204, 204)),
-    _row("POST", f"{_V}/action", by(404, 202, 202), {"reboot": {}}),
-    _row("GET", f"{_V}/diagnostics", by(404, 200, 200)),
-    _row("GET", f"{_V}/ips", by(404, 200, 200)),
-    _row("GET", f"{_V}/ips/{{network}}", by(404, 200, 200)),
-    _row("GET", f"{_V}/metadata", by(404, 200, 200)),
-    _row("POST", f"{_V}/metadata", by(404, 201, 201), {"metadata": {"a": "b"}}),
-    _row("PUT", f"{_V}/metadata", by(404, 200, 200), {"metadata": {"a": "b"}}),
-    _row("GET", f"{_V}/metadata/none", by(404, 404, 404)),
-    _row("PUT", f"{_V}/metadata/a", by(404, 201, 201), {"meta": {"a": "b"}}),
-    _row("DELETE", f"{_V}/metadata/none", by(404, 404, 404)),
-    _row("GET", f"{_V}/password", by(404, 404, 404)),
-    _row("DELETE", f"{_V}/password", by(404, 404, 204)),
-    _row("GET", "cyclades/vmapi/v1.0/server-params/8f0b7f2e-3b1d-4b5f-9c9e-0d6f6f1f2a11", everybody(404)),
+    row("GET", "cyclades/compute/", everybody(200)),
+    row("GET", _C, everybody(200)),
+    row("GET", f"{_C}/extensions", users(200)),
+    row("GET", f"{_C}/extensions/none", users(404)),
+    row("GET", f"{_C}/flavors", users(200)),
+    row("GET", f"{_C}/flavors/detail", users(200)),
+    row("GET", f"{_C}/flavors/{{flavor}}", users(200)),
+    row("GET", f"{_C}/flavors/{{flavor}}/os-extra_specs", users(200)),
+    row("GET", f"{_C}/flavors/{{flavor}}/os-flavor-access", users(200)),
+    row("GET", f"{_C}/images", users(200)),
+    row("POST", f"{_C}/images", users(501), {"image": {}}),
+    row("GET", f"{_C}/images/detail", users(200)),
+    row("GET", _IMAGE, by(403, 200, 200)),
+    row("DELETE", _IMAGE, by(403, 403, 204)),
+    row("GET", f"{_IMAGE}/metadata", by(403, 200, 200)),
+    row("POST", f"{_IMAGE}/metadata", by(403, 403, 201), {"metadata": {"a": "b"}}),
+    row("GET", f"{_IMAGE}/metadata/none", by(403, 404, 404)),
+    row("PUT", f"{_IMAGE}/metadata/a", by(403, 403, 201), {"meta": {"a": "b"}}),
+    row("DELETE", f"{_IMAGE}/metadata/none", by(403, 404, 404)),
+    row("GET", f"{_C}/os-keypairs", users(200)),
+    row("POST", f"{_C}/os-keypairs", users(201), {"keypair": {"name": "n"}}),
+    row("GET", f"{_C}/os-keypairs/mine", by(404, 404, 200)),
+    row("DELETE", f"{_C}/os-keypairs/mine", by(404, 404, 204)),
+    row("GET", f"{_C}/servers", users(200)),
+    row("GET", f"{_C}/servers/detail", users(200)),
+    row("POST", f"{_C}/servers", by(403, 202, 202), _CREATE),
+    row("POST", f"{_C}/os-volumes_boot", by(403, 202, 202), _CREATE),
+    row("GET", _V, by(404, 200, 200)),
+    row("PUT", _V, by(404, 204, 204), {"server": {"name": "n"}}),
+    row("DELETE", _V, by(404, 204, 204)),
+    row("POST", f"{_V}/action", by(404, 202, 202), {"reboot": {}}),
+    row("GET", f"{_V}/diagnostics", by(404, 200, 200)),
+    row("GET", f"{_V}/ips", by(404, 200, 200)),
+    row("GET", f"{_V}/ips/{{network}}", by(404, 200, 200)),
+    row("GET", f"{_V}/metadata", by(404, 200, 200)),
+    row("POST", f"{_V}/metadata", by(404, 201, 201), {"metadata": {"a": "b"}}),
+    row("PUT", f"{_V}/metadata", by(404, 200, 200), {"metadata": {"a": "b"}}),
+    row("GET", f"{_V}/metadata/none", by(404, 404, 404)),
+    row("PUT", f"{_V}/metadata/a", by(404, 201, 201), {"meta": {"a": "b"}}),
+    row("DELETE", f"{_V}/metadata/none", by(404, 404, 404)),
+    row("GET", f"{_V}/password", by(404, 404, 404)),
+    row("DELETE", f"{_V}/password", by(404, 404, 204)),
+    row("GET", "cyclades/vmapi/v1.0/server-params/8f0b7f2e-3b1d-4b5f-9c9e-0d6f6f1f2a11", everybody(404)),
 ]
 
 _N = "cyclades/network/v2.0"
 _REASSIGN = {"reassign": {"project": "nobody"}}
 _V6 = {"network_id": "{network}", "cidr": "fd00::/64", "ip_version": 6}
 NETWORK = [
-    _row("GET", "cyclades/network/", everybody(200)),
-    _row("GET", _N, everybody(200)),
-    _row("GET", f"{_N}/extensions", users(200)),
-    _row("GET", f"{_N}/extensions/none", users(404)),
-    _row("GET", f"{_N}/security-groups", users(200)),
-    _row("GET", f"{_N}/routers", users(200)),
-    _row("GET", f"{_N}/networks", users(200)),
-    _row("POST", f"{_N}/networks", users(201), {"network": {"type": "MAC_FILTERED"}}),
-    _row("GET", f"{_N}/networks/detail", users(200)),
-    _row("GET", f"{_N}/networks/{{public_network}}", users(200)),
-    _row("PUT", f"{_N}/networks/{{public_network}}", users(403), {"network": {"name": "n"}}),
-    _row("DELETE", f"{_N}/networks/{{public_network}}", users(403)),
-    _row("GET", f"{_N}/networks/{{network}}", by(404, 200, 200)),
-    _row("PUT", f"{_N}/networks/{{network}}", by(404, 200, 200), {"network": {"name": "n"}}),
-    _row("DELETE", f"{_N}/networks/{{network}}", by(404, 409, 409)),
-    _row("POST", f"{_N}/networks/{{network}}/action", by(404, 403, 400), _REASSIGN),
-    _row("GET", f"{_N}/subnets", users(200)),
-    _row("POST", f"{_N}/subnets", by(404, 403, 201), {"subnet": _V6}),
-    _row("GET", f"{_N}/subnets/detail", users(200)),
-    _row("GET", f"{_N}/subnets/{{subnet}}", by(404, 200, 200)),
-    _row("PUT", f"{_N}/subnets/{{subnet}}", by(404, 403, 200), {"subnet": {"name": "n"}}),
+    row("GET", "cyclades/network/", everybody(200)),
+    row("GET", _N, everybody(200)),
+    row("GET", f"{_N}/extensions", users(200)),
+    row("GET", f"{_N}/extensions/none", users(404)),
+    row("GET", f"{_N}/security-groups", users(200)),
+    row("GET", f"{_N}/routers", users(200)),
+    row("GET", f"{_N}/networks", users(200)),
+    row("POST", f"{_N}/networks", users(201), {"network": {"type": "MAC_FILTERED"}}),
+    row("GET", f"{_N}/networks/detail", users(200)),
+    row("GET", f"{_N}/networks/{{public_network}}", users(200)),
+    row("PUT", f"{_N}/networks/{{public_network}}", users(403), {"network": {"name": "n"}}),
+    row("DELETE", f"{_N}/networks/{{public_network}}", users(403)),
+    row("GET", f"{_N}/networks/{{network}}", by(404, 200, 200)),
+    row("PUT", f"{_N}/networks/{{network}}", by(404, 200, 200), {"network": {"name": "n"}}),
+    row("DELETE", f"{_N}/networks/{{network}}", by(404, 409, 409)),
+    row("POST", f"{_N}/networks/{{network}}/action", by(404, 403, 400), _REASSIGN),
+    row("GET", f"{_N}/subnets", users(200)),
+    row("POST", f"{_N}/subnets", by(404, 403, 201), {"subnet": _V6}),
+    row("GET", f"{_N}/subnets/detail", users(200)),
+    row("GET", f"{_N}/subnets/{{subnet}}", by(404, 200, 200)),
+    row("PUT", f"{_N}/subnets/{{subnet}}", by(404, 403, 200), {"subnet": {"name": "n"}}),
     # Subnets go with their network.
-    _row("DELETE", f"{_N}/subnets/{{subnet}}", users(400)),
-    _row("GET", f"{_N}/ports", users(200)),
-    _row("POST", f"{_N}/ports", by(404, 201, 201), {"port": {"network_id": "{network}"}}),
-    _row("GET", f"{_N}/ports/detail", users(200)),
-    _row("GET", f"{_N}/ports/{{port}}", by(404, 200, 200)),
-    _row("PUT", f"{_N}/ports/{{port}}", by(404, 200, 200), {"port": {"name": "n"}}),
-    _row("DELETE", f"{_N}/ports/{{port}}", by(404, 204, 204)),
-    _row("GET", f"{_N}/floatingips", users(200)),
-    _row("POST", f"{_N}/floatingips", users(200), {"floatingip": {}}),
-    _row("GET", f"{_N}/floatingips/detail", users(200)),
-    _row("GET", f"{_N}/floatingips/{{ip}}", by(404, 200, 200)),
-    _row("PUT", f"{_N}/floatingips/{{ip}}", users(501), {}),
-    _row("DELETE", f"{_N}/floatingips/{{ip}}", by(404, 204, 204)),
-    _row("POST", f"{_N}/floatingips/{{ip}}/action", by(404, 403, 400), _REASSIGN),
+    row("DELETE", f"{_N}/subnets/{{subnet}}", users(400)),
+    row("GET", f"{_N}/ports", users(200)),
+    row("POST", f"{_N}/ports", by(404, 201, 201), {"port": {"network_id": "{network}"}}),
+    row("GET", f"{_N}/ports/detail", users(200)),
+    row("GET", f"{_N}/ports/{{port}}", by(404, 200, 200)),
+    row("PUT", f"{_N}/ports/{{port}}", by(404, 200, 200), {"port": {"name": "n"}}),
+    row("DELETE", f"{_N}/ports/{{port}}", by(404, 204, 204)),
+    row("GET", f"{_N}/floatingips", users(200)),
+    row("POST", f"{_N}/floatingips", users(200), {"floatingip": {}}),
+    row("GET", f"{_N}/floatingips/detail", users(200)),
+    row("GET", f"{_N}/floatingips/{{ip}}", by(404, 200, 200)),
+    row("PUT", f"{_N}/floatingips/{{ip}}", users(501), {}),
+    row("DELETE", f"{_N}/floatingips/{{ip}}", by(404, 204, 204)),
+    row("POST", f"{_N}/floatingips/{{ip}}/action", by(404, 403, 400), _REASSIGN),
 ]
 
 
 def _image_rows(version: str) -> list[Row]:
     root = f"cyclades/image/{version}"
     image = f"{root}/images/{{image}}"
-    members = {"memberships": []}
+    members: dict[str, list[str]] = {"memberships": []}
     return [
-        _row("GET", f"{root}/images", users(200)),
-        _row("POST", f"{root}/images", users(400)),
-        _row("GET", f"{root}/images/detail", users(200)),
-        _row("GET", f"{root}/shared-images/{{member}}", users(200)),
-        _row("GET", image, users(501)),
-        _row("HEAD", image, by(403, 200, 200)),
-        _row("PUT", image, by(403, 403, 200), X_Image_Meta_Name="n"),
-        _row("DELETE", image, by(403, 403, 204)),
-        _row("GET", f"{image}/members", by(403, 200, 200)),
-        _row("PUT", f"{image}/members", by(403, 403, 204), members),
-        _row("PUT", f"{image}/members/{{member}}", by(403, 403, 204)),
-        _row("DELETE", f"{image}/members/{{member}}", by(403, 403, 204)),
+        row("GET", f"{root}/images", users(200)),
+        row("POST", f"{root}/images", users(400)),
+        row("GET", f"{root}/images/detail", users(200)),
+        row("GET", f"{root}/shared-images/{{member}}", users(200)),
+        row("GET", image, users(501)),
+        row("HEAD", image, by(403, 200, 200)),
+        row("PUT", image, by(403, 403, 200), X_Image_Meta_Name="n"),
+        row("DELETE", image, by(403, 403, 204)),
+        row("GET", f"{image}/members", by(403, 200, 200)),
+        row("PUT", f"{image}/members", by(403, 403, 204), members),
+        row("PUT", f"{image}/members/{{member}}", by(403, 403, 204)),
+        row("DELETE", f"{image}/members/{{member}}", by(403, 403, 204)),
     ]
 
 
-IMAGE = [_row("GET", "cyclades/image/", everybody(200)), *_image_rows("v1.0"), *_image_rows("v1")]
+IMAGE = [row("GET", "cyclades/image/", everybody(200)), *_image_rows("v1.0"), *_image_rows("v1")]
 
-ROWS = [*SITE, *ASTAKOS, *PITHOS, *COMPUTE, *NETWORK, *IMAGE]
+ROWS = [*IDENTITY, *SITE, *ASTAKOS, *PITHOS, *COMPUTE, *NETWORK, *IMAGE]

@@ -9,7 +9,8 @@ from django.http import HttpResponse, JsonResponse
 from django.test import RequestFactory
 
 from synnefo import request_id
-from synnefo.middleware import PageHeadersMiddleware, RequestIdMiddleware, TrustedProxyMiddleware
+from synnefo.content_security import ContentSecurityMiddleware
+from synnefo.middleware import RequestIdMiddleware, TrustedProxyMiddleware
 
 pytestmark = pytest.mark.unit
 factory = RequestFactory()
@@ -36,10 +37,10 @@ def test_the_access_line_leaves_the_query_out(caplog):
 
 
 def test_pages_get_a_strict_policy_and_data_does_not_need_one():
-    page = PageHeadersMiddleware(lambda r: HttpResponse("<p>"))(factory.get("/"))
-    assert "default-src 'self'" in page["Content-Security-Policy"]
+    page = ContentSecurityMiddleware(lambda r: HttpResponse("<p>"))(factory.get("/"))
+    assert "default-src 'none'" in page["Content-Security-Policy"]
     assert "unsafe" not in page["Content-Security-Policy"]
-    data = PageHeadersMiddleware(lambda r: JsonResponse({}))(factory.get("/"))
+    data = ContentSecurityMiddleware(lambda r: JsonResponse({}))(factory.get("/"))
     assert "Content-Security-Policy" not in data
 
 

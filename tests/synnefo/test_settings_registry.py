@@ -47,8 +47,9 @@ def test_choices_are_enforced(tmp_path):
         load(tmp_path, 'LOG_FORMAT = "xml"\n')
 
 
-def test_obsolete_names_of_old_guides_do_not_break_loading(tmp_path):
-    assert load(tmp_path, 'AMQP_BACKEND = "puka"\n')["AMQP_BACKEND"] == "puka"
+@pytest.mark.parametrize("name", ["AMQP_BACKEND", "VMAPI_CACHE", "VM_PASSWORD_CACHE"])
+def test_obsolete_names_of_old_guides_do_not_break_loading(tmp_path, name):
+    assert load(tmp_path, f'{name} = "puka"\n')[name] == "puka"
 
 
 def test_syntax_error_names_the_file(tmp_path):

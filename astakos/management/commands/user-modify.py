@@ -54,8 +54,8 @@ class Command(SynnefoCommand):
         add("--set-active", action="store_true", help="Let an accepted user in again.")
         add("--set-inactive", action="store_true", help="Shut an accepted user out.")
         add("--set-email", "--email", dest="email", help="The new e-mail address.")
-        add("--invitations", type=int, help="Number of invitations (no effect any more).")
-        add("--level", type=int, help="Level of the user (no effect any more).")
+        add("--invitations", type=int, help="How many people the user may still invite.")
+        add("--level", type=int, help="Level of the user: whom he invites is one level further out.")
         add("-f", "--no-confirm", "--force", action="store_true", help="Do not ask before deleting.")
         add(
             "--base-quota",

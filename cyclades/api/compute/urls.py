@@ -42,7 +42,7 @@ _flavor_routes: list[URLPattern | URLResolver] = [
 _keypair_routes: list[URLPattern | URLResolver] = [
     route(f"os-keypairs{END}", GET=keypairs.list_all, POST=keypairs.create),
     # A key's name may hold slashes, so it is all the rest of the path.
-    route(r"os-keypairs/(?P<name>(?s:.+))", GET=keypairs.show, DELETE=keypairs.delete),
+    route(r"os-keypairs/(?P<name>[\s\S]+)", GET=keypairs.show, DELETE=keypairs.delete),
 ]
 
 _versioned: list[URLPattern | URLResolver] = [

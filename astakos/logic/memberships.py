@@ -1,0 +1,421 @@
+"""Joining and leaving projects (identity contract 3.6).
+
+Every use case locks the project's row, then the membership's, then the user's, then holdings. The last free
+seat therefore goes to exactly one of two people who take it at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from astakos.logic import project_mails, projects, quota_policy
+from astakos.logic.limits import sync_holdings
+from astakos.logic.project_queries import is_project_admin
+from astakos.models import (
+    MembershipState,
+    Policy,
+    Project,
+    ProjectMembership,
+    ProjectMembershipLog,
+    ProjectState,
+    User,
+)
+from astakos.models.project import ACCEPTED_STATES
+from synnefo import audit, clock
+from synnefo.credentials import Credentials
+from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
+from synnefo.errors import Conflict, Forbidden, NotFound, SynnefoError
+
+_ALIVE = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
+#: People with such a membership cannot join once more.
+ASSOCIATED = (MembershipState.REQUESTED, *ACCEPTED_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """When an action on a membership is allowed; who but project administrators may take it."""
+
+    states: Collection[MembershipState]
+    by_member: bool
+    policy: str | None
+    takes_seat: bool = False
+
+
+_RULES: Mapping[str, _Rule] = {
+    "accept": _Rule((MembershipState.REQUESTED,), False, "member_join_policy", takes_seat=True),
+    "reject": _Rule((MembershipState.REQUESTED,), False, None),
+    "cancel": _Rule((MembershipState.REQUESTED,), True, None),
+    "leave": _Rule(ACCEPTED_STATES, True, "member_leave_policy"),
+    "remove": _Rule(ACCEPTED_STATES, False, "member_leave_policy"),
+}
+ACTIONS = tuple(_RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipDetails:
+    """A membership as its viewers read it; ``reached`` says when it first was in each state."""
+
+    id: int
+    user: str
+    email: str
+    name: str
+    project: str
+    project_name: str
+    state: str
+    allowed_actions: tuple[str, ...]
+    reached: Mapping[str, dt.datetime]
+
+
+# -- looking ---------------------------------------------------------------------------------------------
+
+
+def list_memberships(credentials: Credentials, *, project: str | None = None) -> list[MembershipDetails]:
+    """Return the caller's memberships and those of his projects; a project administrator gets all."""
+    rows = ProjectMembership.objects.all()
+    if not is_project_admin(credentials):
+        rows = rows.filter(Q(person__uuid=credentials.user_id) | Q(project__owner__uuid=credentials.user_id))
+    if project is not None:
+        rows = rows.filter(project__uuid=project)
+    return _described(credentials, rows)
+
+
+def list_members(
+    credentials: Credentials,
+    *,
+    project: str,
+    states: Collection[MembershipState],
+    after: int = 0,
+    limit: int = 50,
+) -> tuple[list[MembershipDetails], int | None]:
+    """Return members of a project in *states*, at most *limit*, and where the list goes on.
+
+    Raises ``NotFound``, or ``Forbidden`` for anybody but the owner and project administrators.
+    """
+    row = Project.objects.filter(uuid=project).select_related("owner").first()
+    if row is None:
+        raise NotFound(f"There is no project {project}")
+    owned = row.owner is not None and row.owner.uuid == credentials.user_id
+    if not (owned or is_project_admin(credentials)):
+        raise Forbidden("Only the owner sees the members")
+    found = ProjectMembership.objects.filter(project=row, state__in=states, pk__gt=after).order_by("pk")
+    ids = list(found.values_list("pk", flat=True)[: limit + 1])
+    shown = ids[:limit]
+    details = _described(credentials, ProjectMembership.objects.filter(pk__in=shown))
+    return details, shown[-1] if len(ids) > limit else None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberName:
+    """A membership and whose it is."""
+
+    id: int
+    email: str
+
+
+def of_project(*, project: str, ids: Iterable[int]) -> list[MemberName]:
+    """Return those of *ids* that are memberships of *project*, with their members' addresses."""
+    found = ProjectMembership.objects.filter(project__uuid=project, pk__in=list(ids)).order_by("pk")
+    return [MemberName(*row) for row in found.values_list("pk", "person__email")]
+
+
+def show_membership(credentials: Credentials, *, membership_id: int) -> MembershipDetails:
+    """Return one membership; raises ``NotFound``, or ``Forbidden`` for one of others."""
+    found = _described(credentials, ProjectMembership.objects.filter(pk=_checked_id(membership_id)))
+    if not found:
+        raise NotFound(f"There is no membership {membership_id}")
+    membership = found[0]
+    owner = Project.objects.filter(uuid=membership.project, owner__uuid=credentials.user_id)
+    if not (membership.user == credentials.user_id or is_project_admin(credentials) or owner.exists()):
+        raise Forbidden(f"Membership {membership_id} is not visible to you")
+    return membership
+
+
+def _checked_id(membership_id: int) -> int:
+    if not 0 < membership_id < 1 << 63:
+        raise NotFound(f"There is no membership {membership_id}")
+    return membership_id
+
+
+def _described(credentials: Credentials, rows: QuerySet[ProjectMembership]) -> list[MembershipDetails]:
+    """Describe memberships in two queries, however many there are."""
+    taken = (
+        ProjectMembership.objects.filter(project=OuterRef("project"), state__in=ACCEPTED_STATES)
+        .order_by()
+        .values("project")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    memberships = list(
+        rows.select_related("person", "project", "project__owner")
+        .annotate(seats_taken=Coalesce(Subquery(taken), 0))
+        .order_by("pk")
+    )
+    reached: dict[int, dict[str, dt.datetime]] = {}
+    log = ProjectMembershipLog.objects.filter(membership__in=rows.order_by().values("pk")).order_by("-id")
+    for membership_id, state, date in log.values_list("membership_id", "to_state", "date"):
+        reached.setdefault(membership_id, {})[MembershipState(state).label] = date
+    return [
+        MembershipDetails(
+            id=row.pk,
+            user=row.person.uuid,
+            email=row.person.email,
+            name=row.person.realname,
+            project=row.project.uuid,
+            project_name=row.project.realname,
+            state=MembershipState(row.state).label,
+            allowed_actions=tuple(
+                action for action in ACTIONS if _refusal(credentials, row, action, row.seats_taken) is None
+            ),
+            reached=reached.get(row.pk, {}),
+        )
+        for row in memberships
+    ]
+
+
+# -- rules -----------------------------------------------------------------------------------------------
+
+
+def _refusal(
+    credentials: Credentials, membership: ProjectMembership, action: str, taken: int
+) -> SynnefoError | None:
+    """Return why *action* is refused, the first reason of the contract's order, or ``None``."""
+    rule, project = _RULES[action], membership.project
+    if membership.state not in rule.states:
+        label = MembershipState(membership.state).label
+        return Conflict(f"Cannot {action} membership {membership.pk}: it is {label}")
+    if action == "accept" and not membership.person.is_active:
+        return Conflict("The user is not active")
+    mine = membership.person.uuid == credentials.user_id
+    owned = project.owner is not None and project.owner.uuid == credentials.user_id
+    if not ((mine if rule.by_member else owned) or is_project_admin(credentials)):
+        return Forbidden(f"You may not {action} this membership")
+    if project.state not in _ALIVE:
+        return Conflict(f"Project {project.uuid} is {ProjectState(project.state).label}")
+    if rule.policy is not None and getattr(project, rule.policy) == Policy.CLOSED:
+        word = "Leaving" if rule.policy == "member_leave_policy" else "Joining"
+        return Conflict(f"{word} project {project.uuid} is closed")
+    if rule.takes_seat:
+        return _seat_refusal(project, membership.state, taken)
+    return None
+
+
+def _seat_refusal(project: Project, state: int | None, taken: int) -> SynnefoError | None:
+    already = state in ACCEPTED_STATES
+    if not already and taken + 1 > project.limit_on_members_number:
+        limit = project.limit_on_members_number
+        return Conflict(f"Project {project.uuid} has {taken} members and may have {limit}")
+    return None
+
+
+def _seats_taken(project: Project) -> int:
+    return ProjectMembership.objects.filter(project=project, state__in=ACCEPTED_STATES).count()
+
+
+def _locked_project(project_id: int) -> Project:
+    return lock_one(Project.objects.filter(pk=project_id).select_related("owner"))
+
+
+def _locked_membership(membership_id: int) -> ProjectMembership:
+    """Lock project, then membership; raises ``NotFound``."""
+    found = ProjectMembership.objects.filter(pk=_checked_id(membership_id)).values_list(
+        "project_id", flat=True
+    )
+    project_id = found.first()
+    if project_id is None:
+        raise NotFound(f"There is no membership {membership_id}")
+    project = _locked_project(project_id)
+    membership = lock_one(ProjectMembership.objects.filter(pk=membership_id).select_related("person"))
+    membership.project = project
+    return membership
+
+
+# -- acting ----------------------------------------------------------------------------------------------
+
+
+def act(credentials: Credentials, *, membership_id: int, action: str, reason: str = "") -> None:
+    """Accept, reject, cancel, leave or remove a membership.
+
+    Raises ``NotFound``, ``Conflict`` and ``Forbidden`` in the order of the contract (3.3).
+    """
+    _act(credentials, membership_id, action, reason)
+
+
+@retry_on_deadlock
+def _act(credentials: Credentials, membership_id: int, action: str, reason: str) -> None:
+    with atomic():
+        membership = _locked_membership(membership_id)
+        taken = _seats_taken(membership.project) if _RULES[action].takes_seat else 0
+        refusal = _refusal(credentials, membership, action, taken)
+        if refusal is not None:
+            raise refusal
+        actor = projects.actor_of(credentials)
+        _EFFECTS[action](membership, reason, actor)
+        audit.record(
+            credentials, f"membership.{action}", f"membership:{membership.pk}",
+            project=membership.project.uuid, user=membership.person.uuid, reason=reason,
+        )  # fmt: skip
+
+
+def _enter_accepted(membership: ProjectMembership, reason: str, actor: User | None, action: str) -> None:
+    projects.move_memberships([membership], MembershipState.ACCEPTED, reason, actor=actor)
+    if not membership.initialized:
+        membership.initialized = True
+        membership.save(update_fields=["initialized"])
+    _sync(membership)
+    quota_policy.membership_changed(membership, action)
+
+
+def _sync(membership: ProjectMembership) -> None:
+    sync_holdings(project_ids=[membership.project_id], people=[membership.person.uuid])
+
+
+def _accept(membership: ProjectMembership, reason: str, actor: User | None) -> None:
+    _enter_accepted(membership, reason, actor, "ACCEPT")
+    project_mails.membership_changed(membership, "accepted", reason=reason)
+
+
+def _reject(membership: ProjectMembership, reason: str, actor: User | None) -> None:
+    projects.move_memberships([membership], MembershipState.REJECTED, reason, actor=actor)
+    project_mails.membership_changed(membership, "rejected", reason=reason)
+
+
+def _cancel(membership: ProjectMembership, reason: str, actor: User | None) -> None:
+    projects.move_memberships([membership], MembershipState.CANCELLED, reason, actor=actor)
+
+
+def _leave(membership: ProjectMembership, reason: str, actor: User | None) -> None:
+    if membership.project.member_leave_policy == Policy.AUTO:
+        _enter_removed(membership, reason, actor, "LEAVE")
+    else:
+        projects.move_memberships([membership], MembershipState.LEAVE_REQUESTED, reason, actor=actor)
+        # A suspended member who asks to leave has quota again until the owner agrees.
+        _sync(membership)
+        project_mails.requested(membership, leaving=True)
+
+
+def _remove(membership: ProjectMembership, reason: str, actor: User | None) -> None:
+    _enter_removed(membership, reason, actor, "REMOVE")
+    project_mails.membership_changed(membership, "removed", reason=reason)
+
+
+def _enter_removed(membership: ProjectMembership, reason: str, actor: User | None, action: str) -> None:
+    projects.move_memberships([membership], MembershipState.REMOVED, reason, actor=actor)
+    user = lock_one(User.objects.filter(pk=membership.person_id).select_related("base_project"))
+    if user.default_project == membership.project.uuid:
+        projects.reset_default_project(user)
+    _sync(membership)
+    quota_policy.membership_changed(membership, action)
+
+
+_EFFECTS = {"accept": _accept, "reject": _reject, "cancel": _cancel, "leave": _leave, "remove": _remove}
+
+
+@retry_on_deadlock
+def join(credentials: Credentials, *, project: str, reason: str = "") -> int:
+    """Ask to join a project and return the membership's id; open projects accept at once while seats last.
+
+    Raises ``NotFound``, ``Conflict`` for a project that has ended or is closed, or a standing membership.
+    """
+    user = User.objects.filter(uuid=credentials.user_id).first()
+    if user is None:
+        raise Forbidden("Only users join projects")
+    with atomic():
+        row = _by_uuid(project)
+        if row is None or row.state == ProjectState.DELETED:
+            raise NotFound(f"There is no project {project}")
+        _require_open(row)
+        membership, created = _membership_of(user, row)
+        if not created and membership.state in ASSOCIATED:
+            label = MembershipState(membership.state).label
+            raise Conflict(f"You have a membership in project {project} already: it is {label}")
+        _enter_requested(membership, created, reason, user)
+        has_seat = _seats_taken(row) + 1 <= row.limit_on_members_number
+        if row.member_join_policy == Policy.AUTO and has_seat:
+            _enter_accepted(membership, reason, user, "JOIN")
+        else:
+            project_mails.requested(membership, leaving=False)
+        audit.record(credentials, "membership.join", f"membership:{membership.pk}", project=project)
+    return membership.pk
+
+
+def _by_uuid(uuid: str) -> Project | None:
+    found = Project.objects.filter(uuid=uuid).values_list("pk", flat=True).first()
+    return _locked_project(found) if found is not None else None
+
+
+def _require_open(project: Project) -> None:
+    if project.state not in _ALIVE:
+        raise Conflict(f"Project {project.uuid} is {ProjectState(project.state).label}")
+    if project.member_join_policy == Policy.CLOSED:
+        raise Conflict(f"Joining project {project.uuid} is closed")
+
+
+def _membership_of(user: User, project: Project) -> tuple[ProjectMembership, bool]:
+    membership, created = ProjectMembership.objects.get_or_create(person=user, project=project)
+    membership = lock_one(ProjectMembership.objects.filter(pk=membership.pk).select_related("person"))
+    membership.project = project
+    return membership, created
+
+
+def _enter_requested(membership: ProjectMembership, is_new: bool, reason: str, actor: User) -> None:
+    if is_new:
+        ProjectMembershipLog.objects.create(
+            membership=membership, to_state=MembershipState.REQUESTED, date=clock.now(), actor=actor,
+            reason=reason,
+        )  # fmt: skip
+    else:
+        projects.move_memberships([membership], MembershipState.REQUESTED, reason, actor=actor)
+
+
+@retry_on_deadlock
+def enroll(credentials: Credentials, *, project: str, email: str, reason: str = "") -> int:
+    """Make the user with this address a member at once and return the membership's id.
+
+    For the owner and project administrators. Raises ``Conflict`` for everything that is wrong, so that
+    clients show the text, and ``Forbidden``.
+    """
+    user = User.objects.filter(email=email, email_verified=True).first()
+    if user is None or not user.is_accepted:
+        raise Conflict(f"There is no accepted user with the address {email[:255]}")
+    with atomic():
+        row = _by_uuid(project)
+        if row is None:
+            raise Conflict(f"There is no project {project[:255]}")
+        if not user.is_active:
+            raise Conflict("The user is not active")
+        owned = row.owner is not None and row.owner.uuid == credentials.user_id
+        if not (owned or is_project_admin(credentials)):
+            raise Forbidden("Only the owner enrolls members")
+        _require_open(row)
+        membership, created = _membership_of(user, row)
+        state = None if created else membership.state
+        refusal = _seat_refusal(row, state, _seats_taken(row))
+        if refusal is not None:
+            raise refusal
+        if state in ACCEPTED_STATES:
+            raise Conflict("The user is a member already")
+        actor = projects.actor_of(credentials)
+        if created:
+            # Nothing was requested: the log begins with the acceptance.
+            ProjectMembershipLog.objects.create(
+                membership=membership, to_state=MembershipState.ACCEPTED, date=clock.now(), actor=actor,
+                reason=reason,
+            )  # fmt: skip
+            ProjectMembership.objects.filter(pk=membership.pk).update(
+                state=MembershipState.ACCEPTED, initialized=True
+            )
+            membership.refresh_from_db(fields=["state", "initialized"])
+            _sync(membership)
+            quota_policy.membership_changed(membership, "ENROLL")
+        else:
+            _enter_accepted(membership, reason, actor, "ENROLL")
+        project_mails.membership_changed(membership, "enrolled")
+        audit.record(
+            credentials, "membership.enroll", f"membership:{membership.pk}", project=project, user=user.uuid
+        )
+    return membership.pk

@@ -1,0 +1,96 @@
+"""Every text of the pages exists in Greek, and the compiled catalogues are up to date (web contract 6.5)."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.utils.translation.template import templatize
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("branding", "astakos")
+_FUNCTIONS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext"}
+_CALL = re.compile(r"""(?:\b_|\bn?gettext)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))""", re.DOTALL)
+_ENTRY = re.compile(r"^(msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")$|^(\".*\")$")
+
+
+def catalogue(app: str) -> dict[str, list[str]]:
+    """Return the Greek texts of *app* by English text, as the source file has them."""
+    entries: dict[str, list[str]] = {}
+    message, target = "", None
+    for line in (ROOT / app / "locale/el/LC_MESSAGES/django.po").read_text().splitlines():
+        found = _ENTRY.match(line)
+        if found is None:
+            continue
+        key, text = found[1], ast.literal_eval(found[2] or found[3])
+        if key == "msgid":
+            message, target = text, "msgid"
+        elif key == "msgid_plural":
+            target = "plural"
+        elif key:
+            target = "msgstr"
+            entries.setdefault(message, []).append(text)
+        elif target == "msgid":
+            message += text
+        elif target == "msgstr":
+            entries[message][-1] += text
+    entries.pop("", None)
+    return entries
+
+
+def texts_of(app: str) -> Iterator[tuple[str, str]]:
+    """Yield every translatable text in the code and templates of *app*, with its file."""
+    for file in (ROOT / app).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in _FUNCTIONS and isinstance(node.args[0].value, str):
+                    yield node.args[0].value, str(file.relative_to(ROOT))
+    for pattern in ("*.html", "*.txt"):
+        for file in (ROOT / app / "templates").rglob(pattern):
+            for literal in _CALL.findall(templatize(file.read_text(), origin=file.name)):
+                yield ast.literal_eval(literal.removeprefix("u")), str(file.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_text_is_in_the_catalogue(app):
+    known = catalogue(app)
+    missing = [(text, file) for text, file in texts_of(app) if text not in known]
+    assert missing == [], "write them into locale/el/LC_MESSAGES/django.po (manage.py makemessages -l el)"
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_nothing_is_left_open(app):
+    source = (ROOT / app / "locale/el/LC_MESSAGES/django.po").read_text()
+    assert "fuzzy" not in source
+    assert [text for text, translations in catalogue(app).items() if not all(translations)] == []
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_fields_are_the_same_in_both_languages(app):
+    field = re.compile(r"%\(\w+\)s|\{\w+\}|</?\w+")
+    wrong = [
+        text
+        for text, translations in catalogue(app).items()
+        for translation in translations
+        if sorted(set(field.findall(text))) != sorted(set(field.findall(translation)))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_compiled_catalogue_is_up_to_date(app):
+    with (ROOT / app / "locale/el/LC_MESSAGES/django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    stale = [
+        text
+        for text, translations in catalogue(app).items()
+        if len(translations) == 1 and compiled.gettext(text) != translations[0]
+    ]
+    assert stale == [], "compile it again: manage.py compilemessages"

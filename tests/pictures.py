@@ -1,0 +1,65 @@
+"""Take the documentation's pictures from a running demo: ``python -m tests.pictures --data var/demo``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, sync_playwright
+
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+#: File name -> page below /astakos/ui/, theme, width.
+_PICTURES = {
+    "overview": ("landing", "light", 1280),
+    "overview-dark": ("landing", "dark", 1280),
+    "api-access": ("api_access", "light", 1280),
+    "usage": ("resources", "light", 1280),
+    "profile": ("profile", "light", 1280),
+    "projects": ("projects", "light", 1280),
+    "usage-narrow": ("resources", "light", 360),
+}
+
+
+def _sign_in(page: Page, base: str, credentials: dict[str, str]) -> None:
+    page.goto(f"{base}/login")
+    page.locator("#id_username").fill(credentials["email"])
+    page.locator("#id_password").fill(credentials["password"])
+    page.get_by_test_id("action-login").click()
+    page.wait_for_url("**/ui/landing")
+
+
+def take(data: Path, target: Path) -> None:
+    """Write all pictures of the demo that keeps its data in *data* into *target*."""
+    credentials = json.loads((data / "credentials.json").read_text())
+    parts = urlsplit(credentials["auth_url"])
+    base = f"{parts.scheme}://{parts.netloc}/astakos/ui"
+    target.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(f"{base}/login")
+        page.screenshot(path=str(target / "login.png"))
+        _sign_in(page, base, credentials)
+        for name, (address, theme, width) in _PICTURES.items():
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            page.goto(f"{base}/{address}")
+            page.screenshot(path=str(target / f"{name}.png"))
+        browser.close()
+
+
+def main() -> int:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="var/demo", type=Path, help="the demo's data directory")
+    parser.add_argument("--target", default="docs/pictures", type=Path, help="where the pictures go")
+    options = parser.parse_args()
+    take(options.data, options.target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
