@@ -37,7 +37,7 @@ packages: $(VENV)/.test
 
 ## test: install what the tests need, start private servers, run everything
 test: packages
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(PYTEST_ARGS)
 
 ## lint: style, types and layering
 lint: $(VENV)/.test
@@ -61,6 +61,7 @@ pictures: $(VENV)/.test
 
 ## bench: print the benchmarks' table and write var/bench/results.json
 bench: packages
+	tests/lab/install_packages.sh --peers
 	$(BIN)/python -m tests.benchmarks
 
 ## lab: the same cloud over PostgreSQL, RabbitMQ, memcached and a real Ganeti

@@ -22,6 +22,7 @@ setup(
     package_data={
         "gtools.osprovider": ["snf-image/*"],
         "astakos": ["static/**/*", "templates/**/*", "locale/**/*"],
+        "pithos": ["templates/**/*", "locale/**/*"],
         "branding": ["static/**/*", "templates/**/*", "locale/**/*"],
     },
     install_requires=[
@@ -68,6 +69,7 @@ setup(
             "pytest-timeout",
             "pytest-xdist",
             "python-openstackclient",
+            "python-swiftclient",
             "ruff",
             "social-auth-app-django",
             "types-psycopg2",
@@ -78,6 +80,7 @@ setup(
             "snf-manage=synnefo.cli:main",
             "snf-component-register=synnefo.component_register:main",
             "snf-service-export=synnefo.service_export:main",
+            "pithos-manage-accounts=pithos.management.accounts_program:main",
             "snf-dispatcher=cyclades.dispatcher.main:main",
             "snf-ganeti-eventd=gtools.eventd:main",
             "snf-progress-monitor=gtools.progress_monitor:main",

@@ -60,6 +60,11 @@ declare(
     help="Sign-ups, resets and the like that one client address may send in an hour.",
 )  # fmt: skip
 declare(
+    "ASTAKOS_RATELIMIT_CATALOGS_PER_MINUTE", 120, type=int, conf=_CONF,
+    help="Translations between users' uuids and addresses (user_catalogs) that one user may ask in a minute; "
+    "components are not limited.",
+)  # fmt: skip
+declare(
     "ASTAKOS_NEWPASSWD_INVALIDATE_TOKEN", True, type=bool, conf=_CONF,
     help="Whether a new password also renews the user's token; otherwise the form has a tick box for it.",
 )  # fmt: skip
@@ -81,9 +86,15 @@ declare(
     help="Whether sign-up and repeated log-in attempts ask for a captcha.",
 )  # fmt: skip
 declare(
-    "ASTAKOS_CAPTCHA_PROVIDER", "recaptcha-v2", type=str, conf=_CAPTCHA,
-    choices=("recaptcha-v2", "recaptcha-v3", "hcaptcha"),
-    help="Whose captcha it is.",
+    "ASTAKOS_CAPTCHA_PROVIDER", "auto", type=str, conf=_CAPTCHA,
+    choices=("auto", "built-in", "recaptcha-v2", "recaptcha-v3", "hcaptcha"),
+    help="Whose captcha it is. The built-in one lets the browser calculate and asks people nothing; it "
+    "needs no keys. 'auto' means recaptcha-v2 where there is a site key, else the built-in one.",
+)  # fmt: skip
+declare(
+    "ASTAKOS_CAPTCHA_WORK_BITS", 14, type=int, conf=_CAPTCHA,
+    help="How much a browser has to calculate for the built-in captcha, 1 to 32: each step doubles it; 14 "
+    "takes about a second.",
 )  # fmt: skip
 declare(
     "ASTAKOS_RECAPTCHA_PUBLIC_KEY", "", type=str, conf=_CAPTCHA,

@@ -35,4 +35,8 @@ declare(
     "ASTAKOS_PAGINATE_BY", 50, type=int, conf=_SETTINGS,
     help="Rows of a page of one's own projects and of members.",
 )  # fmt: skip
+declare(
+    "ASTAKOS_PROJECTS_VISIBLE", True, type=bool, conf=_SETTINGS,
+    help="Whether the menu leads to the projects; their pages and API are there in any case.",
+)  # fmt: skip
 declare("ASTAKOS_PAGINATE_BY_ALL", 50, type=int, conf=_SETTINGS, help="Rows of a page of the project search.")

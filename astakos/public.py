@@ -18,6 +18,7 @@ from astakos.logic import (
     projects,
     quotas,
     registration,
+    session_authentication,
     users,
 )
 from astakos.logic.authentication import Identity, ServiceIdentity
@@ -39,6 +40,7 @@ __all__ = [
     "Failure",
     "Identity",
     "OAuth2Access",
+    "OAuth2Token",
     "ProjectQuota",
     "Provision",
     "Resolution",
@@ -59,12 +61,15 @@ __all__ = [
     "issue_commission",
     "oauth2_authorization_url",
     "pending_commissions",
+    "project_holder",
     "project_quotas",
     "register_component",
     "resolve_commissions",
     "service_definitions",
     "service_quotas",
+    "session_credentials",
     "user_catalog",
+    "user_holder",
     "validate_oauth2_token",
 ]
 
@@ -87,6 +92,14 @@ class OAuth2Access:
     expires: dt.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OAuth2Token:
+    """An access token in clear, good for ``expires_in`` seconds."""
+
+    token: str
+    expires_in: int
+
+
 def authenticate(token: str) -> Credentials:
     """Return the credentials that *token* stands for, in one query (identity contract 0.3).
 
@@ -97,8 +110,21 @@ def authenticate(token: str) -> Credentials:
 
 
 def authenticate_request(request: HttpRequest) -> Credentials:
-    """Return the credentials of the ``X-Auth-Token`` header of *request*; raises ``Unauthorized``."""
+    """Return the credentials of the ``X-Auth-Token`` header, or of the session of our own pages' requests.
+
+    Raises ``Unauthorized``.
+    """
+    if request_token(request) is None:
+        found = session_credentials(request)
+        if found is not None:
+            return found
     return authenticate(_token_of(request))
+
+
+def session_credentials(request: HttpRequest) -> Credentials | None:
+    """Return whose session a REST call of our own pages carries, ``None`` for others (web contract 2.4)."""
+    identity = session_authentication.session_identity(request)
+    return None if identity is None else identity.credentials()
 
 
 def validate_oauth2_token(token: str, *, belongs_to: str) -> OAuth2Access:
@@ -110,23 +136,34 @@ def validate_oauth2_token(token: str, *, belongs_to: str) -> OAuth2Access:
     return OAuth2Access(info.identity.credentials(), info.scope, info.client, info.expires)
 
 
-def exchange_oauth2_code(*, client: str, secret: str, code: str, redirect_uri: str, address: str = "") -> str:
+def exchange_oauth2_code(
+    *, client: str, secret: str, code: str, redirect_uri: str, verifier: str = "", address: str = ""
+) -> OAuth2Token:
     """Exchange an authorization code for an access token as the confidential *client*, and return it.
 
-    *address* is where the browser is, for the limit on wrong secrets. Raises ``BadRequest`` for a code that
-    is unknown, used, expired or another address's, ``Unauthorized`` for a wrong secret.
+    *verifier* belongs to the challenge of the authorization request; *address* is where the browser is, for
+    the limit on wrong secrets. Raises ``BadRequest`` for a code that is unknown, used, expired or another
+    address's, ``Unauthorized`` for a wrong secret.
     """
+    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     issued = oauth2.exchange(
-        {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri},
+        fields | ({"code_verifier": verifier} if verifier else {}),
         authorization=oauth2.basic_authorization(client, secret),
         address=address,
     )
-    return issued.token
+    return OAuth2Token(issued.token, issued.expires_in)
 
 
-def oauth2_authorization_url(*, client: str, redirect_uri: str, scope: str, state: str = "") -> str:
-    """Return where to send a browser that shall come back to *redirect_uri* with a code for *scope*."""
-    return oauth2.authorization_url(client=client, redirect_uri=redirect_uri, scope=scope, state=state)
+def oauth2_authorization_url(
+    *, client: str, redirect_uri: str, scope: str, state: str = "", verifier: str = ""
+) -> str:
+    """Return where to send a browser that shall come back to *redirect_uri* with a code for *scope*.
+
+    With a *verifier* (RFC 7636) only who knows it can use the code.
+    """
+    return oauth2.authorization_url(
+        client=client, redirect_uri=redirect_uri, scope=scope, state=state, verifier=verifier
+    )
 
 
 def authenticate_service(token: str) -> ServiceIdentity:
@@ -179,9 +216,9 @@ def resolve_commissions(
     return commissions.resolve(clientkey=clientkey, accept=list(accept), reject=list(reject))
 
 
-def pending_commissions(*, clientkey: str) -> list[int]:
-    """Return the serials of this client's commissions that wait for their outcome."""
-    return commissions.pending(clientkey=clientkey)
+def pending_commissions(*, clientkey: str, older_than: int = 0) -> list[int]:
+    """Return the serials of this client's commissions that have waited ``older_than`` seconds or more."""
+    return commissions.pending(clientkey=clientkey, older_than=older_than)
 
 
 def user_catalog(*, uuids: Iterable[str] = (), emails: Iterable[str] = ()) -> UserCatalog:

@@ -52,6 +52,11 @@ declare(
     "ASTAKOS_COMPONENTS_META", {}, type=dict, conf=_SETTINGS,
     help="Order, name and visibility of components in the cloud bar, by component; merged over defaults.",
 )  # fmt: skip
+declare(
+    "ASTAKOS_LOGGING_LEVEL", None, type=(str, type(None)), conf=_SETTINGS,
+    choices=(None, "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    help="Least severity of this service's own log lines; None means LOG_LEVEL.",
+)  # fmt: skip
 declare("HELPDESK", (), type=(list, tuple), conf=_ADMINS, help="(name, mail) pairs of the support staff.")
 declare(
     "FEEDBACK_NOTIFICATIONS_RECIPIENTS", None, type=(list, tuple, type(None)), conf=_NOTIFICATIONS,

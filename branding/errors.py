@@ -24,6 +24,9 @@ from synnefo.errors import (
     SynnefoError,
 )
 
+#: What may be over when the page is asked for again.
+_PASSING = (409, 429, 502, 503, 504)
+
 log = logging.getLogger("synnefo.pages")
 
 
@@ -91,6 +94,7 @@ def _page(
         "error_text": text,
         "error_message": message,
         "error_details": details,
+        "may_retry": code in _PASSING and request.method in ("GET", "HEAD"),
     }
     return HttpResponse(render_to_string(template, context, request), status=code)
 

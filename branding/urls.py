@@ -9,5 +9,6 @@ from branding import views
 urlpatterns: list[URLPattern] = [
     path("branding/theme.css", views.theme, name="branding-theme"),
     path("branding/manifest.webmanifest", views.manifest, name="branding-manifest"),
+    path("_ui/close-notice", views.close_notice, name="branding-close-notice"),
     path("_ui/prefs", views.preferences, name="branding-preferences"),
 ]

@@ -9,7 +9,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from branding import identity
+from branding import closed_notices, identity
 from branding import preferences as choices
 
 
@@ -46,14 +46,27 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def preferences(request: HttpRequest) -> HttpResponse:
-    """Keep a choice of theme or language and go back to where it was made."""
+def close_notice(request: HttpRequest) -> HttpResponse:
+    """Hide a message of the staff until the browser is closed, and go back to where it was read."""
+    response = _back(request)
+    closed_notices.close(request, response, request.POST.get("notice", ""))
+    return response
+
+
+def _back(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None) or not back.startswith("/"):
         back = "/"
     response = HttpResponseRedirect(back)
     response.status_code = 303
+    patch_vary_headers(response, ["Cookie"])
+    return response
+
+
+@require_POST
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Keep a choice of theme or language and go back to where it was made."""
+    response = _back(request)
     changes = {key: request.POST[key][:16] for key in ("theme", "language") if key in request.POST}
     choices.save(request, response, changes)
-    patch_vary_headers(response, ["Cookie"])
     return response

@@ -63,10 +63,17 @@ def check_dates(headers: Mapping[str, str], modified: datetime) -> None:
     seconds = int(modified.timestamp())
     since = http_date_seconds(headers.get("if-modified-since"))
     if since is not None and seconds <= since:
-        raise NotModified()
+        raise not_modified(modified)
     until = http_date_seconds(headers.get("if-unmodified-since"))
     if until is not None and seconds > until:
         raise PreconditionFailed("The resource has been modified since the date of If-Unmodified-Since.")
+
+
+def not_modified(modified: datetime) -> NotModified:
+    """Return the answer to a client that has the resource as it is since ``modified``."""
+    error = NotModified()
+    error.headers["Last-Modified"] = http_date(modified)
+    return error
 
 
 def range_applies(header: str | None, etag: str, modified: datetime) -> bool:

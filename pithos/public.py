@@ -1,7 +1,7 @@
 """What other services may ask of object storage; credentials None means no permission check.
 
 A map of one block has no file: ``<hash>_1`` says that the object's only block is ``<hash>``. Whoever reads
-maps from the block store's directory has to know that.
+maps from the block store itself has to know that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from astakos.public import ServiceDefinition
 from pithos.blocks.opened import block_store
-from pithos.logic import domains, registration
+from pithos.logic import deletes, domains, registration, snapshots
 from pithos.logic.domains import ObjectInfo
 from pithos.logic.nodes import Address
 from synnefo.credentials import Credentials
@@ -19,12 +19,16 @@ __all__ = [
     "ObjectInfo",
     "block_hashes",
     "block_path_of",
+    "delete_object",
     "get_object",
     "get_object_at",
     "list_domain_objects",
     "open_object",
+    "protect_blocks",
+    "register_object_map",
     "service_definitions",
     "update_domain_metadata",
+    "update_object_status",
     "update_readers",
 ]
 
@@ -85,8 +89,62 @@ def block_hashes(mapfile: str | None, *, size: int) -> list[str]:
 
 
 def block_path_of(block_hash: str) -> str:
-    """Return the file that holds a block without trailing NULs; the all-NUL block has none."""
+    """Return where a block is kept without trailing NULs; the all-NUL block is nowhere.
+
+    An absolute path, or ``rados:<pool>/<name>`` where blocks are in Ceph.
+    """
     return block_store().path_of(bytes.fromhex(block_hash))
+
+
+def protect_blocks(mapfile: str | None, *, size: int) -> None:
+    """Keep a map and its blocks from being collected for another grace time, whatever becomes of the object.
+
+    For images that a node is about to read. Raises ServiceUnavailable if one is missing.
+    """
+    domains.protect_blocks(mapfile, size=size)
+
+
+def register_object_map(
+    credentials: Credentials,
+    *,
+    account: str,
+    container: str,
+    name: str,
+    size: int,
+    mapfile: str | None = None,
+    content_type: str = "application/octet-stream",
+    domain: str = "",
+    metadata: Mapping[str, str] | None = None,
+) -> str:
+    """Make a snapshot object whose data is yet to come and return its uuid; charges ``size`` bytes.
+
+    The container is made if it is missing. The data can be read after ``update_object_status``. Raises
+    Forbidden for anybody but the account's owner, Conflict if there is an object of that name, OverLimit.
+    """
+    return snapshots.register_object_map(
+        credentials,
+        address=Address(account, container, name),
+        size=size,
+        mapfile=mapfile,
+        content_type=content_type,
+        domain=domain,
+        items=metadata or {},
+    )
+
+
+def update_object_status(
+    credentials: Credentials, *, uuid: str, status: int, mapfile: str | None = None
+) -> ObjectInfo:
+    """Say whether a snapshot's data can be read: 1 yes, 0 not yet, -1 never; ``mapfile`` names its map.
+
+    Raises NotFound, Forbidden, and BadRequest if it is no snapshot or its map or blocks are not stored.
+    """
+    return snapshots.update_object_status(credentials, uuid=uuid, status=status, mapfile=mapfile)
+
+
+def delete_object(credentials: Credentials, *, uuid: str) -> None:
+    """Delete the object of this id as its owner would; raises NotFound and Forbidden."""
+    deletes.delete_object(credentials, address=domains.address_by_id(uuid=uuid))
 
 
 def service_definitions() -> tuple[ServiceDefinition, ...]:

@@ -52,7 +52,39 @@ def parse_range(header: str | None, size: int) -> list[ByteRange] | None:
     ranges = [span for span in spans if span is not None]
     for part in ranges:
         if part.length <= 0 or part.offset < 0 or part.offset + part.length > size:
-            raise RangeNotSatisfiable(f"The range is not inside the object's {size} bytes.")
+            error = RangeNotSatisfiable(f"The range is not inside the object's {size} bytes.")
+            error.headers["Content-Range"] = f"bytes */{size}"
+            raise error
+    return ranges
+
+
+def parse_clamped_range(header: str | None, size: int) -> list[ByteRange] | None:
+    """Return the parts that a Range header asks of ``size`` bytes as RFC 9110 has it; None to ignore it.
+
+    Parts are cut to the object; raises RangeNotSatisfiable if nothing of it is asked for.
+    """
+    text = (header or "").replace(" ", "")
+    if not text.lower().startswith("bytes="):
+        return None
+    parts = text[6:].split(",")
+    matches = [_PART.fullmatch(part) for part in parts]
+    if len(parts) > MAX_RANGES:
+        return None
+    ranges = []
+    for part, match in zip(parts, matches, strict=True):
+        if match is None or part == "-":
+            return None
+        first, last = match.groups()
+        if first and last and int(first) > int(last):
+            return None
+        start = int(first) if first else max(size - int(last), 0)
+        stop = min(int(last) + 1, size) if first and last else size
+        if start < stop:
+            ranges.append(ByteRange(start, stop - start))
+    if not ranges:
+        error = RangeNotSatisfiable(f"The range is not inside the object's {size} bytes.")
+        error.headers["Content-Range"] = f"bytes */{size}"
+        raise error
     return ranges
 
 

@@ -20,9 +20,9 @@ declare(
     "PITHOS_BACKEND_STORAGE",
     "nfs",
     type=str,
-    choices=("nfs",),
+    choices=("nfs", "rados"),
     conf=_BACKEND,
-    help="Kind of block store: nfs is a directory, local or shared by all hosts.",
+    help="Kind of block store: nfs is a directory, local or shared by all hosts; rados is Ceph.",
 )
 declare(
     "PITHOS_BACKEND_BLOCK_PATH",
@@ -40,18 +40,79 @@ declare(
 )
 declare(
     "PITHOS_BACKEND_BLOCK_FSYNC",
-    True,
-    type=bool,
+    "always",
+    type=(str, bool),
+    choices=("always", "rename", "never", True, False),
     conf=_BACKEND,
-    help="Wait until a block is on disk before the upload is answered. Off loses data at a power failure.",
+    help="What an upload waits for: always, until block and name are on disk; rename, until the block is, so "
+    "that a power failure may lose it but never leaves half of it; never, for nothing. True and False are "
+    "always and never.",
 )
 declare(
     "PITHOS_BACKEND_BLOCK_VERIFY",
     "cached",
     type=str,
-    choices=("always", "cached", "never"),
+    choices=("always", "cached", "sample", "never"),
     conf=_BACKEND,
-    help="Check blocks against their hash when read: always, once per hour and change of the file, never.",
+    help="Check blocks against their hash when read: always; cached, once per hour, process and change of "
+    "the block; sample, one read of sixteen; never.",
+)
+declare(
+    "PITHOS_RADOS_CEPH_CONF",
+    "/etc/ceph/ceph.conf",
+    type=str,
+    conf=_BACKEND,
+    help="Ceph's configuration file, for the store rados.",
+)
+declare(
+    "PITHOS_RADOS_CLIENT",
+    "client.admin",
+    type=str,
+    conf=_BACKEND,
+    help="Name under which the store rados speaks to Ceph; its key is where Ceph's configuration says.",
+)
+declare(
+    "PITHOS_RADOS_POOL_BLOCKS",
+    "blocks",
+    type=str,
+    conf=_BACKEND,
+    help="Pool of the store rados for blocks; made if it is missing.",
+)
+declare(
+    "PITHOS_RADOS_POOL_MAPS",
+    "maps",
+    type=str,
+    conf=_BACKEND,
+    help="Pool of the store rados for maps; made if it is missing.",
+)
+declare(
+    "PITHOS_RADOS_CONNECT_TIMEOUT",
+    5,
+    type=int,
+    conf=_BACKEND,
+    help="Seconds to wait for a connection to Ceph before a request is answered with 503.",
+)
+declare(
+    "PITHOS_RADOS_OPERATION_TIMEOUT",
+    10,
+    type=int,
+    conf=_BACKEND,
+    help="Seconds to wait for one operation of Ceph before a request is answered with 503.",
+)
+declare(
+    "PITHOS_GC_GRACE_HOURS",
+    48,
+    type=int,
+    conf=_BACKEND,
+    help="Hours for which pithos-gc spares blocks and maps after their last use; at least 24.",
+)
+declare(
+    "PITHOS_WORK_DIRECTORY",
+    "",
+    type=str,
+    conf=_BACKEND,
+    help="Where pithos-gc and pithos-scrub keep temporary files, about 40 bytes for each block; empty is the "
+    "system's directory.",
 )
 declare(
     "PITHOS_BACKEND_BLOCK_SIZE",
@@ -118,6 +179,36 @@ declare(
     type=str,
     conf=_CONF,
     help="Characters of the ids of public links.",
+)
+declare(
+    "PITHOS_UNSAFE_DOMAIN",
+    None,
+    type=(str, type(None)),
+    conf=_CONF,
+    help="Host (and port unless it is the usual one) that alone serves users' files to browsers. It must "
+    "share no cookies with the rest of the site. None serves them from the host of PITHOS_BASE_URL.",
+)
+declare(
+    "PITHOS_OAUTH2_CLIENT_CREDENTIALS",
+    (None, None),
+    type=(tuple, list),
+    conf=_CONF,
+    secret=True,
+    help="Identifier and secret of the OAuth2 client for viewing files in a browser (oauth2-client-add).",
+)
+declare(
+    "PITHOS_PROXY_PREFIX",
+    "_astakos",
+    type=str,
+    conf=_CONF,
+    help="Path below PITHOS_BASE_URL under which object storage answers identity's calls for its clients.",
+)
+declare(
+    "PITHOS_TRANSLATE_UUIDS",
+    False,
+    type=bool,
+    conf=_CONF,
+    help="Let requests name an account by its user's e-mail address. Answers always have the uuid.",
 )
 declare(
     "PITHOS_API_LIST_LIMIT",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from pithos.api import accounts, containers, objects, public_links, top
-from pithos.api.service import optional_caller, public_service, service
+from pithos.api import accounts, containers, objects, proxy, public_links, top
+from pithos.api.service import optional_caller, service
+from pithos.api.swift import routes as swift_routes
+from pithos.api.user_content import public_service
+from pithos.web import view
 
 _ACCOUNT = r"(?P<account>[^/]+)"
 _CONTAINER = rf"{_ACCOUNT}/(?P<container>[^/]+)"
 _OBJECT = rf"{_CONTAINER}/(?P<name>[\s\S]+)"
 
 _object_store = [
+    *swift_routes.patterns,
     service.route(r"v1(?:\.0)?/?", GET=top.show, auth=optional_caller),
     service.route(rf"v1(?:\.0)?/{_ACCOUNT}/?", HEAD=accounts.head, POST=accounts.update, GET=accounts.show),
     service.route(
@@ -40,4 +44,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     public_service.route(
         r"public/(?P<public_id>[^/]+)/?", HEAD=public_links.head, GET=public_links.show, auth=False
     ),
+    view.service.route(rf"ui/view/{_OBJECT}", GET=view.show, HEAD=view.show, auth=False),
+    *proxy.patterns(),
 ]

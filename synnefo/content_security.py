@@ -70,7 +70,7 @@ def add_sources(response: HttpResponseBase, sources: Mapping[str, Iterable[str]]
     """Add *sources*, by directive, to the policy of one answer."""
     known: dict[str, tuple[str, ...]] = getattr(response, "csp_sources", {})
     both = {name: (*known.get(name, ()), *sources.get(name, ())) for name in {*known, *sources}}
-    response.csp_sources = both  # type: ignore[attr-defined]
+    response.csp_sources = both  # type: ignore[attr-defined]  # the middleware reads it
 
 
 def policy(*, is_secure: bool, extra: Mapping[str, Iterable[str]] | None = None) -> str:

@@ -12,6 +12,8 @@ from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 _ENDPOINTS = (
     ("pithos", "Object storage", "object-store/v1"),
@@ -21,11 +23,15 @@ _ENDPOINTS = (
 )
 
 
+@csrf_exempt
+@require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """Answer 200 as long as the process serves requests."""
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
+@require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """Answer 200 when the database works, else 503; names what does not work.
 
@@ -60,6 +66,8 @@ def _cache() -> None:
         raise OSError("the cache does not keep values")
 
 
+@csrf_exempt
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer Prometheus metrics to the hosts of ``METRICS_ALLOWED_HOSTS``."""
     if request.META.get("REMOTE_ADDR") not in settings.METRICS_ALLOWED_HOSTS:

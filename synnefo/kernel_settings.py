@@ -36,6 +36,13 @@ declare(
     conf=_SITE,
     help="Encrypts stored secrets (Ganeti passwords, tokens). Changing it makes them unreadable.",
 )
+declare(
+    "TEMPLATE_DIRS",
+    [],
+    type=(list, tuple),
+    conf=_SITE,
+    help="Directories whose templates replace ours, looked up before the settings directory's templates/.",
+)
 declare("ALLOWED_HOSTS", ["*"], type=(list, tuple), conf=_SITE, help="Host names this site answers to.")
 declare(
     "TRUSTED_PROXIES",

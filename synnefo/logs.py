@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from synnefo import clock, request_id
@@ -60,10 +61,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-def setup(*, json_lines: bool, level: str, log_file: str) -> dict[str, Any]:
+def setup(
+    *, json_lines: bool, level: str, log_file: str, levels: Mapping[str, str | None] | None = None
+) -> dict[str, Any]:
     """Return the ``dictConfig`` of web servers, daemons and commands.
 
-    *log_file* empty means standard error; files reopen after rotation.
+    *log_file* empty means standard error; files reopen after rotation. *levels* has the severities of
+    loggers that differ from *level*; ``None`` does not.
     """
     if log_file:
         handler: dict[str, Any] = {
@@ -91,5 +95,6 @@ def setup(*, json_lines: bool, level: str, log_file: str) -> dict[str, Any]:
             "httpcore": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            **{name: {"level": own} for name, own in (levels or {}).items() if own},
         },
     }

@@ -40,15 +40,15 @@ class _PagesOnly:
     """Lets API calls pass; everything else goes through the class that this is mixed into."""
 
     def __init__(self, get_response: GetResponse) -> None:
-        super().__init__(get_response)  # type: ignore[call-arg]
+        super().__init__(get_response)  # type: ignore[call-arg]  # the class mixed into
         self._api_prefixes = api_prefixes()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer *request*, with the middleware's doings if it is for a page."""
         if request.path_info.startswith(self._api_prefixes):
-            answer: HttpResponseBase = self.get_response(request)  # type: ignore[attr-defined]
+            answer: HttpResponseBase = self.get_response(request)  # type: ignore[attr-defined]  # as above
             return answer
-        return super().__call__(request)  # type: ignore[misc]
+        return super().__call__(request)  # type: ignore[misc]  # as above
 
 
 class SessionMiddleware(_PagesOnly, sessions.SessionMiddleware):

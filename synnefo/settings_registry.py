@@ -51,26 +51,66 @@ class Setting:
 
 _declared: dict[str, Setting] = {}
 _families: dict[str, Setting] = {}
-#: Names of older releases that mean nothing any more; they are accepted and ignored.
-_obsolete: set[str] = {
-    "AMQP_BACKEND",
-    "TEMPLATE_DEBUG",
-    "USE_L10N",
-    "PITHOS_BACKEND_DB_CONNECTION",
-    "PITHOS_BACKEND_DB_MODULE",
-    "BACKEND_DB_CONNECTION",
-    "PITHOS_ASTAKOSCLIENT_POOLSIZE",
-    "CYCLADES_ASTAKOSCLIENT_POOLSIZE",
-    "PITHOS_BACKEND_POOL_SIZE",
-    "SNF_MANAGE_LOGGING_SETUP",
-    "ASTAKOS_AUTH_URL",
-    "ASTAKOS_RECAPTCHA_USE_SSL",
-    "ASTAKOS_ENABLE_LOCAL_ACCOUNT_MIGRATION",
-    "WEBPROJECT_SERVE_STATIC",
-    "PUBLIC_STATS_CACHE",
-    "VMAPI_CACHE",
-    "VM_PASSWORD_CACHE",
+_ONE_PROJECT = "the services are one program here and ask each other directly"
+_LOGGED_ALIKE = "LOG_LEVEL, LOG_FORMAT and LOG_FILE say how everything logs"
+_NO_VALUES_IN_REPORTS = "reports and logs hold no values of settings, cookies, headers or variables"
+_DATABASE = "everything is in the database that DATABASES names"
+_CACHES = "CACHES names the one cache"
+_STORES = "PITHOS_BACKEND_STORAGE says where blocks are kept"
+_NOT_HERE = "this release has no such application"
+#: Names of older releases that mean nothing any more, and why; they are accepted, and a check tells of them.
+_IGNORED: dict[str, str] = {
+    "ADMIN_BASE_URL": _NOT_HERE,
+    "AMQP_BACKEND": "there is one client of the message broker",
+    "ASTAKOS_AUTH_URL": _ONE_PROJECT,
+    "ASTAKOS_ENABLE_LOCAL_ACCOUNT_MIGRATION": "it had no effect before either",
+    "ASTAKOS_IM_STATIC_URL": "static files are served below /static/",
+    "ASTAKOS_RECAPTCHA_USE_SSL": "captcha services are asked by HTTPS only",
+    "BACKEND_DB_CONNECTION": _DATABASE,
+    "CYCLADES_ASTAKOSCLIENT_POOLSIZE": _ONE_PROJECT,
+    "CYCLADES_PROXY_PREFIX": _ONE_PROJECT,
+    "CYCLADES_SERVICE_TOKEN": _ONE_PROJECT,
+    "DISPATCHER_LOGGING_SETUP": _LOGGED_ALIKE,
+    "HIDDEN_COOKIES": _NO_VALUES_IN_REPORTS,
+    "HIDDEN_HEADERS": _NO_VALUES_IN_REPORTS,
+    "HIDDEN_SETTINGS": _NO_VALUES_IN_REPORTS,
+    "HIDDEN_STACKVARS": _NO_VALUES_IN_REPORTS,
+    "LOGGING_SETUP": _LOGGED_ALIKE,
+    "MAIL_MAX_LEN": "errors are logged, not mailed",
+    "OAUTH2_USER_MODEL": "it had no effect before either",
+    "PITHOS_ASTAKOSCLIENT_POOLSIZE": _ONE_PROJECT,
+    "PITHOS_BACKEND_ACCOUNT_QUOTA": "every account has a quota of its user and project",
+    "PITHOS_BACKEND_ARCHIPELAGO_CONF": _STORES,
+    "PITHOS_BACKEND_BLOCK_KWARGS": _STORES,
+    "PITHOS_BACKEND_BLOCK_MODULE": _STORES,
+    "PITHOS_BACKEND_DB_CONNECTION": _DATABASE,
+    "PITHOS_BACKEND_DB_MODULE": _DATABASE,
+    "PITHOS_BACKEND_MAPFILE_PREFIX": _STORES,
+    "PITHOS_BACKEND_MAP_CHECK_INTERVAL": _STORES,
+    "PITHOS_BACKEND_POOL_ENABLED": "each web process has one connection",
+    "PITHOS_BACKEND_POOL_SIZE": "each web process has one connection",
+    "PITHOS_BACKEND_QUEUE_EXCHANGE": "nothing is billed through a queue",
+    "PITHOS_BACKEND_QUEUE_HOSTS": "nothing is billed through a queue",
+    "PITHOS_BACKEND_QUEUE_MODULE": "nothing is billed through a queue",
+    "PITHOS_BACKEND_XSEG_POOL_SIZE": _STORES,
+    "PITHOS_SERVICE_TOKEN": _ONE_PROJECT,
+    "PUBLIC_STATS_CACHE": _CACHES,
+    "SNF_MANAGE_GROUP": "commands run as who calls them",
+    "SNF_MANAGE_LOGGING_SETUP": _LOGGED_ALIKE,
+    "SNF_MANAGE_USER": "commands run as who calls them",
+    "STATIC_FILES": "applications bring their own static files",
+    "STATS_BASE_URL": _NOT_HERE,
+    "TEMPLATE_DEBUG": "DEBUG says it",
+    "USE_L10N": "Django always does it",
+    "VMAPI_CACHE": _CACHES,
+    "VM_PASSWORD_CACHE": _CACHES,
+    "WEBPROJECT_SERVE_STATIC": "web processes always serve static files",
 }
+
+
+def ignored(namespace: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names that *namespace* sets in vain, each with the reason."""
+    return {name: reason for name, reason in _IGNORED.items() if name in namespace}
 
 
 def declare(
@@ -166,8 +206,8 @@ def load_directory(directory: str, namespace: MutableMapping[str, Any], known: s
 def _execute(file: Path, namespace: MutableMapping[str, Any]) -> None:
     try:
         source = file.read_text(encoding="utf-8")
-        exec(compile(source, str(file), "exec"), namespace)  # type: ignore[arg-type]
-    except Exception as error:
+        exec(compile(source, str(file), "exec"), namespace)  # type: ignore[arg-type]  # a dict in all calls
+    except Exception as error:  # whatever a site's own code raises
         raise SettingsError(
             f"cannot read {file}: {traceback.format_exception_only(error)[-1].strip()}"
         ) from error
@@ -177,7 +217,7 @@ def check(name: str, value: Any, known: set[str], where: str) -> None:
     """Raise ``SettingsError`` unless *name* may be set to *value*; *where* names the source."""
     setting = _declared.get(name) or family_of(name)
     if setting is None:
-        if name in known or name in _obsolete:
+        if name in known or name in _IGNORED:
             return
         nearest = difflib.get_close_matches(name, [*_declared, *known], n=1, cutoff=0.6)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""

@@ -14,10 +14,10 @@ class Catalog(Protocol):
     """What a translation gives back; unknown entries are absent."""
 
     @property
-    def emails_by_uuid(self) -> Mapping[str, str]: ...  # noqa: D102
+    def emails_by_uuid(self) -> Mapping[str, str]: ...  # noqa: D102  (said above)
 
     @property
-    def uuids_by_email(self) -> Mapping[str, str]: ...  # noqa: D102
+    def uuids_by_email(self) -> Mapping[str, str]: ...  # noqa: D102  (said above)
 
 
 Provider = Callable[..., Catalog]

@@ -16,6 +16,7 @@ from tests.lab.memcached import Memcached
 from tests.lab.names import resolve_here
 from tests.lab.packages import why_missing
 from tests.lab.rabbitmq import RabbitMQ
+from tests.scheduling import ByUnit, order, unit_of
 
 _Component = TypeVar("_Component", bound=Instance | RabbitMQ)
 
@@ -86,25 +87,17 @@ def kamaki(tmp_path_factory: pytest.TempPathFactory) -> Kamaki:
 # -- who runs what, when several processes share the work ------------------------------------------------
 
 
-#: Tests that share expensive clusters, by the beginning of their ids: each group stays in one process.
-_GROUPS = {
-    "tests/e2e/test_killed_daemons": "killed daemons",
-    "tests/e2e/": "clusters",
-    "tests/lab/": "clusters",
-    "tests/contract/": "contract",
-    "tests/gtools/test_real_ganeti": "contract",
-    "tests/faults/": "sites",
-}
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
+    """Give out whole modules, and modules that share a cluster together."""
+    config.option.loadscopereorder = False
+    return ByUnit(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests that empty the database last
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests of the same real clusters in one process, so that each cluster is started once."""
-    for item in items:
-        for beginning, group in _GROUPS.items():
-            if item.nodeid.startswith(beginning):
-                item.add_marker(pytest.mark.xdist_group(group))
-                break
+    """Put the units of work in the order in which they are given out."""
+    places = order(unit_of(item.nodeid) for item in items)
+    items.sort(key=lambda item: places[unit_of(item.nodeid)])
 
 
 # -- skipped tests in CI -------------------------------------------------------------------------------

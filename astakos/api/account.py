@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
-from astakos.logic import feedback, projects, users
-from astakos.logic.authentication import Identity
+from astakos.api.service import identity_of
+from astakos.logic import feedback, limited, projects, users
 from synnefo.api import empty_response, json_response, read_object
 from synnefo.api.body import read_bytes
 from synnefo.api.fields import require_str
+from synnefo.api.responses import json_bytes, spooled_response
 from synnefo.errors import BadRequest, Forbidden
 
 _MAX_FEEDBACK_BYTES = 256 << 10
@@ -20,7 +23,7 @@ _MAX_FEEDBACK_BYTES = 256 << 10
 
 def authenticate(request: HttpRequest) -> HttpResponse:
     """Answer who the token belongs to, in the form that early services used."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     return json_response(
         {
             "id": identity.id,
@@ -38,23 +41,45 @@ def authenticate(request: HttpRequest) -> HttpResponse:
 
 
 def user_catalogs(request: HttpRequest) -> HttpResponse:
-    """Translate uuids and display names for a user."""
-    return _catalogs(request, for_service=False)
-
-
-def service_user_catalogs(request: HttpRequest) -> HttpResponse:
-    """Translate for a component, which may also ask for everybody by sending null."""
-    return _catalogs(request, for_service=True)
-
-
-def _catalogs(request: HttpRequest, *, for_service: bool) -> HttpResponse:
+    """Translate uuids and display names for a user, so many times a minute."""
+    limited.check_catalog(identity_of(request).uuid)
     body = read_object(request, require_content_type=False)
-    uuids = _uuids(body, for_service)
-    names = _display_names(body, for_service)
-    catalog = users.catalog(uuids=uuids, emails=names)
+    catalog = users.catalog(
+        uuids=_uuids(body, for_service=False) or (), emails=_display_names(body, for_service=False) or ()
+    )
     return json_response(
         {"uuid_catalog": catalog.emails_by_uuid, "displayname_catalog": catalog.uuids_by_email}
     )
+
+
+def service_user_catalogs(request: HttpRequest) -> HttpResponseBase:
+    """Translate for a component, which may also ask for everybody by sending null."""
+    body = read_object(request, require_content_type=False)
+    uuids = _uuids(body, for_service=True)
+    names = _display_names(body, for_service=True)
+    known = users.catalog(uuids=uuids or (), emails=names or ())
+    return spooled_response(
+        _catalogs(
+            known.emails_by_uuid.items() if uuids is not None else users.everybody(),
+            known.uuids_by_email.items()
+            if names is not None
+            else ((name, uuid) for uuid, name in users.everybody()),
+        )
+    )
+
+
+def _catalogs(by_uuid: Iterable[tuple[str, str]], by_name: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    """Write both catalogs piece by piece: there may be as many users as the site has."""
+    yield b'{"uuid_catalog": {'
+    yield from _members(by_uuid)
+    yield b'}, "displayname_catalog": {'
+    yield from _members(by_name)
+    yield b"}}"
+
+
+def _members(pairs: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    for number, (key, value) in enumerate(pairs):
+        yield b"%b%b: %b" % (b", " if number else b"", json_bytes(key), json_bytes(value))
 
 
 def _uuids(body: dict[str, Any], for_service: bool) -> list[str] | None:
@@ -85,7 +110,7 @@ def _bounded(items: list[str], field: str) -> list[str]:
 
 def send_feedback(request: HttpRequest) -> HttpResponse:
     """Mail what a user has to say; clients label the form in several ways, so the label is not read."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     fields = _form_fields(read_bytes(request, _MAX_FEEDBACK_BYTES))
     message = fields.get("feedback_msg", "")
     data = fields.get("feedback_data", "")
@@ -111,7 +136,7 @@ def _form_fields(raw: bytes) -> dict[str, Any]:
 
 def set_default_project(request: HttpRequest) -> HttpResponse:
     """Choose the project that the user's new resources are charged to."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     body = read_object(request)
     if body.get("project_id") is None:
         raise Forbidden("'project_id' is required")

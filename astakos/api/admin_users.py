@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from astakos.api.service import AccountApi, user_of
@@ -18,24 +17,19 @@ from astakos.logic.authentication import Identity
 from synnefo import clock
 from synnefo.api import json_response, read_object
 from synnefo.api.fields import optional_object, optional_str, require_object, require_str
-from synnefo.api.responses import JSON_TYPE
+from synnefo.api.responses import json_bytes, spooled_response
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden
 
-#: What is not kept in memory while a list of users is put together.
-_SPOOL_BYTES = 1 << 20
-_CHUNK_BYTES = 64 << 10
 _MAX_METADATA_BYTES = 16 << 10
 
 
 def caller_of(request: HttpRequest) -> Credentials:
     """Return the credentials of a permitted caller.
 
-    Raises ``BadRequest`` where there is no such API, ``Unauthorized``, ``Forbidden`` for everybody who is in
-    none of ``ASTAKOS_ADMIN_API_PERMITTED_GROUPS``.
+    Raises ``Unauthorized``, ``Forbidden`` for everybody who is in none of
+    ``ASTAKOS_ADMIN_API_PERMITTED_GROUPS``.
     """
-    if not settings.ASTAKOS_ADMIN_API_ENABLED:
-        raise BadRequest("API endpoint not found")
     identity = user_of(request)
     if not in_groups(identity, settings.ASTAKOS_ADMIN_API_PERMITTED_GROUPS):
         raise Forbidden("Access denied")
@@ -47,11 +41,20 @@ def in_groups(identity: Identity, groups: Any) -> bool:
     return bool({role.name for role in identity.roles} & set(groups))
 
 
-api = AccountApi("admin-users")
+class AdminUsersApi(AccountApi):
+    """The dialect of this API, whose paths are unknown ones where the site did not switch it on."""
+
+    def check_served(self) -> None:
+        """Raise what an unknown path is answered with, whatever the verb, while the API is off."""
+        if not settings.ASTAKOS_ADMIN_API_ENABLED:
+            raise self.unknown()
+
+
+api = AdminUsersApi("admin-users")
 
 
 def _credentials(request: HttpRequest) -> Credentials:
-    credentials: Credentials = request.credentials  # type: ignore[attr-defined]
+    credentials: Credentials = request.credentials  # type: ignore[attr-defined]  # from ``caller_of``
     return credentials
 
 
@@ -69,27 +72,15 @@ def list_users_in_detail(request: HttpRequest) -> HttpResponseBase:
 
 
 def _list(render: Callable[[UserRecord], dict[str, Any]]) -> HttpResponseBase:
-    """Answer with a list of any length: a file takes it, because clients want to know how long it is."""
-    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  (read below)
-    try:
-        spool.write(b'{"users": [')
-        for number, record in enumerate(admin_users.list_users()):
-            spool.write(b", " if number else b"")
-            spool.write(json.dumps(render(record), ensure_ascii=False).encode("utf-8", "surrogateescape"))
-        spool.write(b"]}")
-    except BaseException:
-        spool.close()
-        raise
-    response = StreamingHttpResponse(_parts(spool), content_type=JSON_TYPE)
-    response["Content-Length"] = str(spool.tell())
-    spool.seek(0)
-    return response
+    return spooled_response(_pieces(render))
 
 
-def _parts(spool: IO[bytes]) -> Iterator[bytes]:
-    with spool:
-        while part := spool.read(_CHUNK_BYTES):
-            yield part
+def _pieces(render: Callable[[UserRecord], dict[str, Any]]) -> Iterator[bytes]:
+    yield b'{"users": ['
+    for number, record in enumerate(admin_users.list_users()):
+        yield b", " if number else b""
+        yield json_bytes(render(record))
+    yield b"]}"
 
 
 def _rendered(record: UserRecord) -> dict[str, Any]:

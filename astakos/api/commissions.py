@@ -6,8 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from astakos.api.service import service_of
 from astakos.logic import commissions
-from astakos.logic.authentication import ServiceIdentity
 from astakos.logic.ledger import ProvisionRequest
 from synnefo import clock
 from synnefo.api import empty_response, json_response, read_object
@@ -18,21 +18,16 @@ _MAX_NAME_LENGTH = 4096
 _MAX_SERIALS = 10_000
 
 
-def _component(request: HttpRequest) -> ServiceIdentity:
-    component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]
-    return component
-
-
 def list_pending(request: HttpRequest) -> HttpResponse:
     """List the serials of the component's pending commissions."""
-    return json_response(commissions.pending(clientkey=_component(request).name))
+    return json_response(commissions.pending(clientkey=service_of(request).name))
 
 
 def issue(request: HttpRequest) -> HttpResponse:
     """Issue a commission and answer its serial."""
     body = read_object(request)
     serial = commissions.issue(
-        clientkey=_component(request).name,
+        clientkey=service_of(request).name,
         name=_name(body),
         provisions=_provisions(body),
         force=_flag(body, "force"),
@@ -88,7 +83,7 @@ def _provision(number: int, item: Any) -> ProvisionRequest:
 def show(request: HttpRequest, serial: str) -> HttpResponse:
     """Show one of the component's pending commissions; the 404 has no body."""
     try:
-        commission = commissions.show(serial=int(serial), clientkey=_component(request).name)
+        commission = commissions.show(serial=int(serial), clientkey=service_of(request).name)
     except NotFound:
         return empty_response(404)
     return json_response(
@@ -109,7 +104,7 @@ def act(request: HttpRequest, serial: str) -> HttpResponse:
         raise BadRequest("Specify either accept or reject action.")
     serials = [int(serial)]
     outcome = commissions.resolve(
-        clientkey=_component(request).name, accept=serials if accept else [], reject=serials if reject else []
+        clientkey=service_of(request).name, accept=serials if accept else [], reject=serials if reject else []
     )
     return empty_response(404 if outcome.failed else 200)
 
@@ -118,7 +113,7 @@ def act_on_many(request: HttpRequest) -> HttpResponse:
     """Accept some commissions and reject others in one transaction; failures are listed."""
     body = read_object(request)
     outcome = commissions.resolve(
-        clientkey=_component(request).name, accept=_serials(body, "accept"), reject=_serials(body, "reject")
+        clientkey=service_of(request).name, accept=_serials(body, "accept"), reject=_serials(body, "reject")
     )
     return json_response(
         {

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from astakos.api import tokens_xml
-from astakos.api.service import AccountApi
+from astakos.api.service import AccountApi, identity_of
 from astakos.api.v3.versions import version as v3_version
 from astakos.logic import oauth2, token_requests
 from astakos.logic.authentication import Identity
@@ -111,7 +111,7 @@ def show_token(request: HttpRequest, token: str) -> HttpResponse:
 
 def list_tenants(request: HttpRequest) -> HttpResponse:
     """List the projects a generic client may name as its tenant."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     tenants = token_requests.tenants(identity)
     return json_response(
         {

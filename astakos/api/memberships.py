@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from astakos.api.projects import one_action
+from astakos.api.service import identity_of
 from astakos.logic import memberships
-from astakos.logic.authentication import Identity
 from astakos.logic.memberships import MembershipDetails
 from synnefo import clock
 from synnefo.api import empty_response, json_response, read_object
@@ -17,7 +17,7 @@ from synnefo.errors import BadRequest
 
 def list_memberships(request: HttpRequest) -> HttpResponse:
     """List the caller's memberships and those of his projects."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     project = request.GET.get("project") or None
     if project is not None and "\0" in project:
         raise BadRequest("'project' contains characters that cannot be looked for")
@@ -27,14 +27,14 @@ def list_memberships(request: HttpRequest) -> HttpResponse:
 
 def show_membership(request: HttpRequest, membership_id: str) -> HttpResponse:
     """Show one membership."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     row = memberships.show_membership(identity.credentials(), membership_id=int(membership_id))
     return json_response(_membership(row))
 
 
 def create_membership(request: HttpRequest) -> HttpResponse:
     """Join a project, or enroll somebody."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     action, details = one_action(read_object(request), ("join", "enroll"))
     project = _text(details, "project", action)
     if action == "join":
@@ -54,7 +54,7 @@ def _text(details: object, name: str, action: str) -> str:
 
 def act(request: HttpRequest, membership_id: str) -> HttpResponse:
     """Accept, reject, cancel, leave or remove a membership; the action's value is the reason."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     action, reason = one_action(read_object(request), memberships.ACTIONS)
     if not isinstance(reason, str | None) or (reason and ("\0" in reason or len(reason) > 4096)):
         raise BadRequest(f"'{action}' must be a string: the reason, of at most 4096 characters")

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from astakos.api.service import identity_of
 from astakos.logic import applications, project_actions, project_queries
-from astakos.logic.authentication import Identity
 from astakos.logic.project_queries import ApplicationDetails, ProjectDetails
 from synnefo import clock
 from synnefo.api import empty_response, json_response, read_object
@@ -18,7 +18,7 @@ from synnefo.errors import BadRequest
 
 def list_projects(request: HttpRequest) -> HttpResponse:
     """List the projects the caller asks for."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     filters = {key: _filter(request, key) for key in ("name", "owner", "state")}
     projects = project_queries.list_projects(
         identity.credentials(), mode=request.GET.get("mode") or "default", **filters
@@ -35,7 +35,7 @@ def _filter(request: HttpRequest, key: str) -> str | None:
 
 def show_project(request: HttpRequest, uuid: str) -> HttpResponse:
     """Show one project."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     return json_response(_project(project_queries.show_project(identity.credentials(), uuid=uuid)))
 
 
@@ -97,14 +97,14 @@ def _application(application: ApplicationDetails) -> dict[str, Any]:
 
 def create_project(request: HttpRequest) -> HttpResponse:
     """Apply for a new project."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     submitted = applications.submit_new(identity.credentials(), body=read_object(request))
     return json_response({"id": submitted.project, "application": submitted.application}, status=201)
 
 
 def modify_project(request: HttpRequest, uuid: str) -> HttpResponse:
     """Apply for a change of a project."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     submitted = applications.submit_modification(
         identity.credentials(), project=uuid, body=read_object(request)
     )
@@ -121,7 +121,7 @@ _ANSWERS = {
 
 def act(request: HttpRequest, uuid: str) -> HttpResponse:
     """Change a project's state, or answer its application."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     action, details = one_action(read_object(request), (*project_actions.ACTIONS, *_ANSWERS))
     if not isinstance(details, dict):
         raise BadRequest(f"'{action}' must be an object")

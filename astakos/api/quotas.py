@@ -11,8 +11,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from astakos.api.service import identity_of, service_of
 from astakos.logic import quotas, resources
-from astakos.logic.authentication import Identity, ServiceIdentity
 from astakos.logic.quotas import ProjectQuota, UserQuota
 from synnefo.api import json_response
 from synnefo.api.responses import json_bytes, spooled_response
@@ -39,7 +39,7 @@ def list_resources(request: HttpRequest) -> HttpResponse:
 
 def show_quotas(request: HttpRequest) -> HttpResponse:
     """Show the user's quota by project and resource."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
+    identity = identity_of(request)
     answer: dict[str, dict[str, Any]] = defaultdict(dict)
     for quota in quotas.user_quotas(user_id=identity.uuid):
         answer[quota.project][quota.resource] = _numbers(quota)
@@ -48,7 +48,7 @@ def show_quotas(request: HttpRequest) -> HttpResponse:
 
 def service_quotas(request: HttpRequest) -> HttpResponseBase:
     """Show users' quotas of the calling component's resources."""
-    component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]
+    component = service_of(request)
     users, projects = _ids(request, "user"), _ids(request, "project")
     resources = quotas.resources_of_component(component.component_id)
     if users is None:
@@ -62,7 +62,7 @@ def service_quotas(request: HttpRequest) -> HttpResponseBase:
 
 def service_project_quotas(request: HttpRequest) -> HttpResponseBase:
     """Show projects' own quotas of the calling component's resources."""
-    component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]
+    component = service_of(request)
     projects = _ids(request, "project")
     resources = quotas.resources_of_component(component.component_id)
     if projects is None:

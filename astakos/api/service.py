@@ -16,6 +16,7 @@ from astakos.logic.authentication import (
     authenticate_component,
     authenticate_identity,
 )
+from astakos.logic.session_authentication import session_identity
 from synnefo import clock
 from synnefo.api import ApiService, request_token
 from synnefo.errors import Unauthorized
@@ -29,13 +30,29 @@ def _token(request: HttpRequest) -> str:
 
 
 def user_of(request: HttpRequest) -> Identity:
-    """Return the user whose token the request carries; raises ``Unauthorized``."""
+    """Return the user whose token the request carries, or whose page sent it; raises ``Unauthorized``."""
+    if request_token(request, allow_query=True) is None:
+        found = session_identity(request)
+        if found is not None:
+            return found
     return authenticate_identity(_token(request))
 
 
 def component_of(request: HttpRequest) -> ServiceIdentity:
     """Return the component whose token the request carries; raises ``Unauthorized``."""
     return authenticate_component(_token(request))
+
+
+def identity_of(request: HttpRequest) -> Identity:
+    """Return the user that the route's authentication found."""
+    identity: Identity = request.credentials  # type: ignore[attr-defined]  # the dispatcher puts it there
+    return identity
+
+
+def service_of(request: HttpRequest) -> ServiceIdentity:
+    """Return the component that the route's authentication found."""
+    component: ServiceIdentity = request.credentials  # type: ignore[attr-defined]  # as above
+    return component
 
 
 @lru_cache(maxsize=4)

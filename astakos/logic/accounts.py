@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from astakos.logic import auth_providers, mails, projects, sessions, token_renewal, users
+from astakos.logic import auth_providers, mails, password_links, projects, sessions, token_renewal, users
 from astakos.models import User
 from synnefo import audit, clock, crypto
 from synnefo.credentials import Credentials
@@ -216,6 +216,8 @@ def _announce_acceptance(user: User) -> None:
         to=[user.email],
         context={"user": user, "url": mails.page_url("login")},
     )
+    if password_links.has_to_choose(user):
+        password_links.mail_choice(user)
 
 
 def reject(credentials: Credentials, *, user_id: int, reason: str = "") -> User:

@@ -1,4 +1,7 @@
-"""Captchas of other services: what a page shows and how an answer is checked (identity contract 4.3)."""
+"""Captchas: what a page shows and how an answer is checked (identity contract 4.3, web contract 2.2).
+
+Without a service's keys the built-in one is used.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import httpx
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from astakos.logic import proof_of_work
 from synnefo.errors import BadRequest, ServiceUnavailable
 
 log = logging.getLogger("astakos.captcha")
@@ -73,8 +77,12 @@ class Box:
     css_class: str
     field: str
     site_key: str
-    options: tuple[tuple[str, str], ...]
-    origins: tuple[str, ...]
+    options: tuple[tuple[str, str], ...] = ()
+    origins: tuple[str, ...] = ()
+    #: Of the built-in captcha: challenge, how much work, and the seconds after which none is needed.
+    challenge: str = ""
+    bits: int = 0
+    patience: int = proof_of_work.PATIENCE
 
 
 def is_enabled() -> bool:
@@ -82,11 +90,22 @@ def is_enabled() -> bool:
     return bool(settings.ASTAKOS_RECAPTCHA_ENABLED)
 
 
+def _service() -> Captcha | None:
+    """Return the service that is asked, ``None`` for the built-in captcha."""
+    name = settings.ASTAKOS_CAPTCHA_PROVIDER
+    if name == "auto":
+        name = "recaptcha-v2" if settings.ASTAKOS_RECAPTCHA_PUBLIC_KEY else "built-in"
+    return None if name == "built-in" else KINDS[name]
+
+
 def box() -> Box | None:
     """Return what to show, ``None`` when captchas are off."""
     if not is_enabled():
         return None
-    kind = KINDS[settings.ASTAKOS_CAPTCHA_PROVIDER]
+    kind = _service()
+    if kind is None:
+        bits = settings.ASTAKOS_CAPTCHA_WORK_BITS
+        return Box("", "captcha", "", "", challenge=proof_of_work.challenge(), bits=bits)
     key = settings.ASTAKOS_RECAPTCHA_PUBLIC_KEY
     options = settings.ASTAKOS_RECAPTCHA_OPTIONS
     known = tuple((name, str(options[name])) for name in ("theme", "size") if options.get(name))
@@ -95,7 +114,11 @@ def box() -> Box | None:
 
 def answer_in(form: Mapping[str, Any]) -> str:
     """Return the visitor's answer out of a posted form; empty when there is none."""
-    return str(form.get(KINDS[settings.ASTAKOS_CAPTCHA_PROVIDER].field, ""))
+    kind = _service()
+    if kind is not None:
+        return str(form.get(kind.field, ""))
+    fields = (proof_of_work.CHALLENGE, proof_of_work.SOLUTION, proof_of_work.TRAP)
+    return "\n".join(str(form.get(name, "")).replace("\n", " ") for name in fields).rstrip("\n")
 
 
 def check(answer: str, *, address: str) -> None:
@@ -105,7 +128,11 @@ def check(answer: str, *, address: str) -> None:
     """
     if not 1 <= len(answer) <= _MAX_ANSWER_LENGTH:
         raise CaptchaRequired(_("Please show that you are not a program"))
-    kind = KINDS[settings.ASTAKOS_CAPTCHA_PROVIDER]
+    kind = _service()
+    if kind is None:
+        if not proof_of_work.is_solved(answer):
+            raise CaptchaRequired(_("That was too quick for a person. Try again."))
+        return
     reply = _ask(settings.ASTAKOS_CAPTCHA_VERIFY_URL or kind.verify_url, answer, address)
     score = reply.get("score", 0)
     low = kind.has_score and (

@@ -159,11 +159,12 @@ def _possible(serials: set[int]) -> list[int]:
     return sorted(serial for serial in serials if 0 <= serial <= INF)
 
 
-def pending(*, clientkey: str) -> list[int]:
-    """Return the serials of *clientkey*'s pending commissions."""
-    return list(
-        Commission.objects.filter(clientkey=clientkey).order_by("serial").values_list("serial", flat=True)
-    )
+def pending(*, clientkey: str, older_than: int = 0) -> list[int]:
+    """Return the serials of *clientkey*'s commissions that have been pending for ``older_than`` seconds."""
+    rows = Commission.objects.filter(clientkey=clientkey)
+    if older_than:
+        rows = rows.filter(issue_datetime__lte=clock.now() - dt.timedelta(seconds=older_than))
+    return list(rows.order_by("serial").values_list("serial", flat=True))
 
 
 def show(*, serial: int, clientkey: str | None = None) -> PendingCommission:

@@ -46,6 +46,8 @@ class InvitationPage:
 
     remaining: int
     sent: Sequence[SentInvitation]
+    #: Continues the list of what was sent, ``None`` at its end.
+    next: int | None
 
 
 def allowance(*, inviter_level: int | None = None) -> Allowance:
@@ -60,13 +62,20 @@ def check_enabled() -> None:
         raise NotFound(_("There are no invitations here"))
 
 
-def overview(*, user_id: int) -> InvitationPage:
-    """Return what the user may send and has sent, at most the last 200; raises ``NotFound`` if disabled."""
+def overview(*, user_id: int, before: int | None = None, limit: int = 50) -> InvitationPage:
+    """Return what the user may send and at most *limit* that he sent, newest first.
+
+    Raises ``NotFound`` if disabled.
+    """
     check_enabled()
     remaining = User.objects.values_list("invitations", flat=True).get(pk=user_id)
-    rows = Invitation.objects.filter(inviter_id=user_id).order_by("-id")[:200]
+    invitations = Invitation.objects.filter(inviter_id=user_id)
+    if before is not None:
+        invitations = invitations.filter(pk__lt=before)
+    found = list(invitations.order_by("-pk")[: limit + 1])
+    rows = found[:limit]
     sent = [SentInvitation(row.realname, row.email, row.created, row.consumed) for row in rows]
-    return InvitationPage(remaining, sent)
+    return InvitationPage(remaining, sent, rows[-1].pk if len(found) > limit else None)
 
 
 def send(credentials: Credentials, *, user_id: int, realname: str, email: str) -> None:

@@ -79,7 +79,7 @@ def _look_up(username: str, password: str) -> tuple[Mapping[str, Any], tuple[str
     try:
         if backend.settings.USER_DN_TEMPLATE is None:
             # Searching hides that the directory is down; binding first tells.
-            entry.connection  # noqa: B018
+            entry.connection  # noqa: B018  (looking at it connects)
         entry._authenticate_user_dn(password)
         entry._check_requirements()
         attributes = dict(entry.attrs or {})

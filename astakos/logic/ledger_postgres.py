@@ -56,7 +56,7 @@ _ISSUE = f"""{_LOCKED}, commission AS (
 ), provisions AS (
     INSERT INTO astakos_provision (commission_id, holding_id, quantity)
     SELECT c.serial, l.id, l.quantity FROM commission c, locked l ORDER BY l.position
-){_FOUND}"""  # noqa: S608
+){_FOUND}"""  # noqa: S608  (put together of constants of this module)
 
 _ISSUE_AND_ACCEPT = f"""{_LOCKED}, commission AS (
     SELECT nextval(pg_get_serial_sequence('astakos_commission', 'serial')) AS serial FROM verdict WHERE ok
@@ -72,7 +72,7 @@ _ISSUE_AND_ACCEPT = f"""{_LOCKED}, commission AS (
            l.resource, l."limit", l.usage_min + l.quantity, l.usage_max + l.quantity, l.quantity,
            left('ACCEPT:' || %(name)s::text, 255)
       FROM commission c, locked l ORDER BY l.position
-){_FOUND}"""  # noqa: S608
+){_FOUND}"""  # noqa: S608  (put together of constants of this module)
 
 _RESOLVE = """
 WITH mine AS (

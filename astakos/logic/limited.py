@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from synnefo import rate_limit
 from synnefo.errors import TooManyRequests
 
+_MINUTE = 60
 _HOUR = 3600
 
 
@@ -30,3 +31,8 @@ def check_form(what: str, address: str) -> None:
 def check_mail(what: str, email: str) -> None:
     """Count one more mail *what* to *email*, whether or not anybody has that address."""
     check(f"mail:{what}:{email.lower()}", limit=settings.ASTAKOS_RATELIMIT_MAILS_PER_HOUR, period=_HOUR)
+
+
+def check_catalog(uuid: str) -> None:
+    """Count one more translation of names for the user *uuid*: it must not serve to try out addresses."""
+    check(f"catalog:{uuid}", limit=settings.ASTAKOS_RATELIMIT_CATALOGS_PER_MINUTE, period=_MINUTE)

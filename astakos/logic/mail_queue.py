@@ -79,8 +79,7 @@ def _executor() -> ThreadPoolExecutor:
 def _deliver_in_background(mail_id: int) -> None:
     try:
         _deliver_with_others(mail_id)
-    except Exception:
-        # The edge of the thread; the row is still there for the next attempt.
+    except Exception:  # the edge of the thread; the row is still there for the next attempt
         log.exception("delivery of mail %s failed", mail_id)
     finally:
         connections.close_all()

@@ -23,6 +23,7 @@ from astakos.models import User
 from branding import identity as brand
 from synnefo import audit
 from synnefo.credentials import Credentials
+from synnefo.db.locks import atomic
 from synnefo.errors import BadRequest, NotFound
 
 log = logging.getLogger("astakos.mails")
@@ -190,5 +191,6 @@ def send_plain(credentials: Credentials, *, user_id: int, text: str, title: str 
     if user is None:
         raise NotFound(f"User with ID {user_id} does not exist")
     chosen = title or subject("PLAIN_EMAIL_SUBJECT", _("Message from %(service)s"))
-    send("plain", subject=chosen, to=[user.email], context={"user": user, "text": text})
-    audit.record(credentials, "user.mail", f"user:{user.uuid}", title=chosen[:255])
+    with atomic():
+        send("plain", subject=chosen, to=[user.email], context={"user": user, "text": text})
+        audit.record(credentials, "user.mail", f"user:{user.uuid}", title=chosen[:255])

@@ -10,8 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q, QuerySet
 
 from astakos.logic import project_mails, projects, quota_policy
 from astakos.logic.limits import sync_holdings
@@ -142,18 +141,16 @@ def _checked_id(membership_id: int) -> int:
 
 
 def _described(credentials: Credentials, rows: QuerySet[ProjectMembership]) -> list[MembershipDetails]:
-    """Describe memberships in two queries, however many there are."""
-    taken = (
-        ProjectMembership.objects.filter(project=OuterRef("project"), state__in=ACCEPTED_STATES)
+    """Describe memberships in three queries, however many there are."""
+    memberships = list(rows.select_related("person", "project", "project__owner").order_by("pk"))
+    # Once for each project: as a part of every row it would be counted as often as there are members.
+    taken: dict[int, int] = dict(
+        ProjectMembership.objects.filter(
+            project__in=rows.order_by().values("project"), state__in=ACCEPTED_STATES
+        )
         .order_by()
-        .values("project")
+        .values_list("project")
         .annotate(count=Count("pk"))
-        .values("count")
-    )
-    memberships = list(
-        rows.select_related("person", "project", "project__owner")
-        .annotate(seats_taken=Coalesce(Subquery(taken), 0))
-        .order_by("pk")
     )
     reached: dict[int, dict[str, dt.datetime]] = {}
     log = ProjectMembershipLog.objects.filter(membership__in=rows.order_by().values("pk")).order_by("-id")
@@ -169,7 +166,9 @@ def _described(credentials: Credentials, rows: QuerySet[ProjectMembership]) -> l
             project_name=row.project.realname,
             state=MembershipState(row.state).label,
             allowed_actions=tuple(
-                action for action in ACTIONS if _refusal(credentials, row, action, row.seats_taken) is None
+                action
+                for action in ACTIONS
+                if _refusal(credentials, row, action, taken.get(row.project_id, 0)) is None
             ),
             reached=reached.get(row.pk, {}),
         )

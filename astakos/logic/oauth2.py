@@ -223,10 +223,14 @@ def _check_bound_redirect(code: OAuth2Code, given: str) -> None:
 def _check_verifier(code: OAuth2Code, verifier: str) -> None:
     if not code.code_challenge and not verifier:
         return
-    digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
-    computed = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    computed = _challenge_of(verifier)
     if not _VERIFIER.match(verifier) or not crypto.constant_time_equal(computed, code.code_challenge):
         raise _invalid("invalid_grant", "'code_verifier' does not fit the code")
+
+
+def _challenge_of(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def basic_authorization(identifier: str, secret: str) -> str:
@@ -234,8 +238,11 @@ def basic_authorization(identifier: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{identifier}:{secret}".encode()).decode()
 
 
-def authorization_url(*, client: str, redirect_uri: str, scope: str, state: str) -> str:
-    """Return the address of the authorization endpoint with a request for a code."""
+def authorization_url(*, client: str, redirect_uri: str, scope: str, state: str, verifier: str = "") -> str:
+    """Return the address of the authorization endpoint with a request for a code.
+
+    A code for a *verifier* can be used by who knows that only.
+    """
     parts = (
         settings.ASTAKOS_BASE_URL,
         settings.OAUTH2_ENDPOINT_PREFIX,
@@ -245,6 +252,8 @@ def authorization_url(*, client: str, redirect_uri: str, scope: str, state: str)
         "response_type": "code", "client_id": client, "redirect_uri": redirect_uri, "scope": scope,
         "state": state,
     }  # fmt: skip
+    if verifier:
+        fields |= {"code_challenge": _challenge_of(verifier), "code_challenge_method": "S256"}
     return f"{'/'.join(part.strip('/') for part in parts if part.strip('/'))}?{urlencode(fields)}"
 
 

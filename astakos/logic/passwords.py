@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
-from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db.models import Q
 from django.db.models.functions import Lower
-from django.utils.encoding import force_bytes, force_str
-from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from astakos.logic import (
@@ -20,6 +17,7 @@ from astakos.logic import (
     captcha,
     limited,
     mails,
+    password_links,
     password_rules,
     sessions,
     token_renewal,
@@ -253,8 +251,6 @@ def _ensure_method(credentials: Credentials, user: User) -> None:
 
 # -- a forgotten password ----------------------------------------------------------------------------------
 
-_tokens = PasswordResetTokenGenerator()
-
 
 def request_reset(*, email: str, address: str) -> None:
     """Mail the way to a new password to the owner of *email*, or why there is none.
@@ -276,7 +272,7 @@ def request_reset(*, email: str, address: str) -> None:
         elif reason:
             _mail_reset(user, "password_reset_refused", reason=reason)
         else:
-            _mail_reset(user, "password_reset", url=reset_url(user))
+            _mail_reset(user, "password_reset", url=password_links.reset_url(user))
         audit.record(acting, "user.request_password_reset", f"user:{user.uuid}", refused=bool(reason))
 
 
@@ -287,7 +283,7 @@ def _why_no_reset(user: User) -> str:
     method = user.auth_providers.filter(module=_LOCAL).first()
     if method is not None and method.auth_backend != "astakos":
         return _("Your password is kept by another system; change it there.")
-    if not has_password(user):
+    if not has_password(user) and not password_links.has_to_choose(user):
         titles = ", ".join(item.provider.title for item in auth_providers.user_methods(user).enabled)
         return _("Your account has no password. Log in with: %(methods)s.") % {"methods": titles}
     return ""
@@ -302,35 +298,17 @@ def _mail_reset(user: User, template: str, **context: str) -> None:
     )
 
 
-def reset_url(user: User) -> str:
-    """Return the page where *user* chooses a new password; good until it is used or expires."""
-    reference = urlsafe_base64_encode(force_bytes(user.pk))
-    return mails.page_url(f"local/reset/confirm/{reference}/{_tokens.make_token(user)}/")
-
-
-def user_of_reset(*, reference: str, token: str) -> User:
-    """Return the user whom a reset link was mailed to; raises ``NotFound`` when it is not good any more."""
-    try:
-        key = int(force_str(urlsafe_base64_decode(reference)))
-        user = User.objects.filter(pk=key, is_active=True).first() if 0 < key < 2**63 else None
-    except ValueError:
-        user = None
-    if user is None or not _tokens.check_token(user, token):
-        raise NotFound(_("This link is invalid, was used already or has expired"))
-    return user
-
-
 def reset(*, reference: str, token: str, new_password: str) -> User:
     """Set the password of the user whom the link was mailed to; the link is used up by that.
 
     Raises ``NotFound`` for a link that is no good, ``BadRequest`` for an unusable password.
     """
-    user = user_of_reset(reference=reference, token=token)
+    user = password_links.user_of_link(reference=reference, token=token)
     password_rules.check_new_password(new_password, user=user)
     hashed = make_password(new_password)
     with atomic():
         user = _locked(user.pk)
-        if not _tokens.check_token(user, token):
+        if not password_links.is_good(user, token):
             raise NotFound(_("This link is invalid, was used already or has expired"))
         acting = Credentials(user_id=user.uuid)
         _store(acting, user, hashed, renew_token=renews_token(False), action="user.reset_password")

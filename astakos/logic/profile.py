@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.hashers import check_password
 
+from astakos.logic import third_party
 from astakos.logic.sessions import end_sessions
 from astakos.models import (
     EmailChange,
@@ -64,14 +65,20 @@ def pending_address(user: User) -> str:
 
 
 def save_names(credentials: Credentials, *, user_id: int, first_name: str, last_name: str) -> None:
-    """Change the names of a user; raises ``BadRequest`` for names nobody could read."""
+    """Change the names of a user; those that a login method supplies stay as they are.
+
+    Raises ``BadRequest`` for names nobody could read.
+    """
     for value, what in ((first_name, "first name"), (last_name, "last name")):
         if not 1 <= len(value) <= MAX_NAME_LENGTH or not value.isprintable():
             raise BadRequest(f"The {what} must have 1 to {MAX_NAME_LENGTH} printable characters")
     with atomic():
         user = lock_one(User.objects.filter(pk=user_id))
-        user.first_name, user.last_name = first_name, last_name
-        user.save(update_fields=["first_name", "last_name", "updated"])
+        given = {"first_name": first_name, "last_name": last_name}
+        changed = [name for name in given if name not in third_party.read_only_fields(user)]
+        for name in changed:
+            setattr(user, name, given[name])
+        user.save(update_fields=[*changed, "updated"])
         audit.record(credentials, "user.rename", f"user:{user.uuid}")
 
 

@@ -71,48 +71,85 @@ class ProjectRow:
     mine: MyMembership
 
 
-def related(
-    credentials: Credentials,
-    *,
-    pending_only: bool = False,
-    show_base: bool = False,
-    before: int | None = None,
-    limit: int = 50,
-) -> Batch[ProjectRow]:
-    """Return the reader's projects, newest first; project administrators get all.
+#: What pages call the states of projects, in the order of the filter.
+STATUSES = ("pending", "active", "suspended", "terminated", "denied", "dismissed", "cancelled")
+_BY_STATUS = {
+    "pending": Q(state=ProjectState.UNINITIALIZED, last_application__state=ApplicationState.PENDING),
+    "active": Q(state=ProjectState.ACTIVE),
+    "suspended": Q(state=ProjectState.SUSPENDED),
+    "terminated": Q(state=ProjectState.TERMINATED),
+    "denied": Q(state=ProjectState.UNINITIALIZED, last_application__state=ApplicationState.DENIED),
+    "dismissed": Q(state=ProjectState.DELETED, last_application__state=ApplicationState.DISMISSED),
+    "cancelled": Q(state=ProjectState.DELETED, last_application__state=ApplicationState.CANCELLED),
+}
 
-    System projects only with *show_base*; *pending_only* keeps those with an application to review.
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which projects a reader wants to see; ``status`` is one of ``STATUSES`` or empty.
+
+    ``pending_only`` keeps those with an application to review, system projects only with ``show_base``;
+    ``by_name`` sorts by name instead of newest first.
     """
+
+    text: str = ""
+    status: str = ""
+    pending_only: bool = False
+    show_base: bool = False
+    by_name: bool = False
+
+
+def related(
+    credentials: Credentials, *, chosen: Chosen = Chosen(), after: int | None = None, limit: int = 50
+) -> Batch[ProjectRow]:
+    """Return the *chosen* ones of the reader's projects; project administrators get all."""
     projects = Project.objects.all()
     if not is_project_admin(credentials):
         mine = ProjectMembership.objects.filter(
             project=OuterRef("pk"), person__uuid=credentials.user_id, state__in=_RELATED
         )
         projects = projects.filter(Q(owner__uuid=credentials.user_id) | Q(Exists(mine)))
-    if not show_base:
+    if not chosen.show_base:
         projects = projects.filter(is_base=False)
-    if pending_only:
+    if chosen.pending_only:
         projects = projects.filter(last_application__state=ApplicationState.PENDING)
-    return _batch(credentials, projects, before, limit)
+    if chosen.status:
+        projects = projects.filter(_BY_STATUS[chosen.status])
+    return _batch(credentials, _with_text(projects, chosen.text), after, limit, by_name=chosen.by_name)
 
 
 def search(
-    credentials: Credentials, *, text: str = "", before: int | None = None, limit: int = 50
+    credentials: Credentials, *, text: str = "", after: int | None = None, limit: int = 50
 ) -> Batch[ProjectRow]:
     """Return the active projects that everybody may know of, whose name or description has *text*."""
     projects = Project.objects.filter(state=ProjectState.ACTIVE, private=False, is_base=False)
+    return _batch(credentials, _with_text(projects, text), after, limit)
+
+
+def _with_text(projects: QuerySet[Project], text: str) -> QuerySet[Project]:
     text = text.replace("\0", "")[:MAX_SEARCH]
-    if text:
-        projects = projects.filter(Q(realname__icontains=text) | Q(description__icontains=text))
-    return _batch(credentials, projects, before, limit)
+    if not text:
+        return projects
+    return projects.filter(Q(realname__icontains=text) | Q(description__icontains=text))
 
 
 def _batch(
-    credentials: Credentials, projects: QuerySet[Project], before: int | None, limit: int
+    credentials: Credentials,
+    projects: QuerySet[Project],
+    after: int | None,
+    limit: int,
+    *,
+    by_name: bool = False,
 ) -> Batch[ProjectRow]:
-    if before is not None:
-        projects = projects.filter(pk__lt=before)
-    found = list(_annotated(credentials, projects).order_by("-pk")[: limit + 1])
+    """Return the rows behind the project *after*; a project that is gone has none behind it by name."""
+    if after is not None and by_name:
+        last = Project.objects.filter(pk=after).values("realname")[:1]
+        name = Subquery(last)
+        projects = projects.filter(Q(realname__gt=name) | Q(realname=name, pk__gt=after))
+    elif after is not None:
+        projects = projects.filter(pk__lt=after)
+    order = ("realname", "pk") if by_name else ("-pk",)
+    found = list(_annotated(credentials, projects).order_by(*order)[: limit + 1])
     rows = found[:limit]
     return Batch(
         tuple(_row(credentials, project) for project in rows),

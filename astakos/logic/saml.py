@@ -224,8 +224,7 @@ def accept_response(*, response: str) -> SamlLogin:
         answer = client.parse_authn_request_response(
             response, BINDING_HTTP_POST, outstanding={request_id: "/"}
         )
-    # pysaml2 raises plain Exception for some forgeries; whatever it does not accept is refused.
-    except Exception as error:
+    except Exception as error:  # pysaml2 raises plain Exception for some forgeries; all is refused
         log.warning("a SAML response was refused: %s: %s", type(error).__name__, str(error)[:300])
         raise BadRequest(_(_REFUSED)) from error
     if answer is None or answer.assertion is None or answer.in_response_to != request_id:
@@ -399,8 +398,7 @@ def accept_logout_request(*, query: Mapping[str, str]) -> SamlLogout:
         )
     except BadRequest:
         raise
-    # As for responses: whatever the library does not accept is refused.
-    except Exception as error:
+    except Exception as error:  # as for responses: whatever the library does not accept is refused
         log.warning("a SAML logout request was refused: %s: %s", type(error).__name__, str(error)[:300])
         raise BadRequest(_(_REFUSED)) from error
     return SamlLogout(

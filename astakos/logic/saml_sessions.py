@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from astakos.logic import sessions
+from astakos.logic import saml, sessions
 from astakos.logic.saml import SamlLogin, SamlLogout
 from astakos.models import SessionCatalog, UserAuthProvider
 
@@ -28,6 +28,13 @@ def kept(session: MutableMapping[str, Any]) -> dict[str, str] | None:
     """Return what ``remember`` kept."""
     found = session.get(_KEY)
     return dict(found) if isinstance(found, dict) else None
+
+
+def logout_url(found: dict[str, str] | None) -> str | None:
+    """Return where the identity provider of what ``kept`` found ends its session; ``None`` if nowhere."""
+    if found is None or "saml" not in settings.ASTAKOS_IM_MODULES:
+        return None
+    return saml.logout_url(**found)
 
 
 def end(wanted: SamlLogout) -> int:

@@ -20,6 +20,7 @@ from astakos.logic import (
     invitations,
     limited,
     mails,
+    password_links,
     terms,
     third_party,
     tokens,
@@ -118,9 +119,10 @@ def sign_up(
 ) -> SignUpResult:
     """Create an account for a visitor.
 
-    Earlier accounts with the address that were never verified are deleted. When a verified user has it, its
-    owner is mailed instead. Raises ``Forbidden`` when policy lets nobody sign up with *module*, ``NotFound``
-    for an unusable token or code, ``BadRequest`` for the fields.
+    Earlier accounts with the address that were never verified are deleted; then no password of theirs or of
+    this sign-up counts, and the owner chooses one by a mail once the address is proved. When a verified user
+    has it, its owner is mailed instead. Raises ``Forbidden`` when policy lets nobody sign up with *module*,
+    ``NotFound`` for an unusable token or code, ``BadRequest`` for the fields.
     """
     check_may_sign_up(module)
     if (module != "local") is not bool(third_party_token):
@@ -160,6 +162,9 @@ def _sign_up(application: _Application, token: str, code: str) -> SignUpResult:
     if token:
         third_party.claim(Credentials.administrator(), token=token)
     # Only those locked above: one that appeared since makes the insertion fail, and all is tried again.
+    if namesakes and application.module == "local":
+        # Either sign-up may be a stranger's, who must not have chosen the password that the owner activates.
+        application = replace(application, password=make_password(None), info=password_links.CHOOSE_PASSWORD)
     for namesake in User.objects.filter(pk__in=[user.pk for user in namesakes]):
         accounts.delete(Credentials.administrator(), user_id=namesake.pk)
     invitation = invitations.consume(code=code) if code else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +110,20 @@ def _presented(resource: PublicResource) -> ResourceUsage:
         help=str(chosen.get("help", explanation)),
         unit=resource.unit or "",
     )
+
+
+def worst_of(usages: Iterable[ResourceUsage]) -> tuple[str, int] | None:
+    """Return the resource that is closest to its limit and how full it is, in per cent."""
+    shares = [
+        (100 * (bar.usage + bar.pending) // bar.limit, usage.title)
+        for usage in usages
+        for bar in usage.bars
+        if 0 < bar.limit < INF and not bar.tags
+    ]
+    if not shares:
+        return None
+    percent, title = max(shares, key=lambda share: share[0])
+    return title, min(percent, 100)
 
 
 def resource_titles() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -26,6 +26,7 @@ MAX_PASSWORD_LENGTH = 4096
 MAX_CATALOG_ITEMS = 1000
 #: Fits in every database's limit of parameters.
 _CHUNK = 500
+_BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +155,13 @@ def find(text: str, *, by_email: bool = True) -> User:
     return found
 
 
-def catalog(*, uuids: Iterable[str] | None = (), emails: Iterable[str] | None = ()) -> UserCatalog:
-    """Translate *uuids* and *emails* (``None``: all users); the caller's spelling of an address is kept."""
+def catalog(*, uuids: Iterable[str] = (), emails: Iterable[str] = ()) -> UserCatalog:
+    """Translate *uuids* and *emails*; the caller's spelling of an address is kept."""
     by_uuid: dict[str, str] = {}
     by_email: dict[str, str] = {}
-    if uuids is None or emails is None:
-        everybody = list(User.objects.values_list("uuid", "username"))
-        if uuids is None:
-            by_uuid.update(everybody)
-        if emails is None:
-            by_email.update((username, uuid) for uuid, username in everybody)
-    for chunk in _chunks(list(dict.fromkeys(uuids or ()))):
+    for chunk in _chunks(list(dict.fromkeys(uuids))):
         by_uuid.update(User.objects.filter(uuid__in=chunk).values_list("uuid", "username"))
-    spellings = list(dict.fromkeys(emails or ()))
+    spellings = list(dict.fromkeys(emails))
     for chunk in _chunks(spellings):
         rows = User.objects.filter(username__in={text.lower() for text in chunk}).values_list(
             "username", "uuid"
@@ -174,6 +169,26 @@ def catalog(*, uuids: Iterable[str] | None = (), emails: Iterable[str] | None = 
         found = dict(rows)
         by_email.update((text, found[text.lower()]) for text in chunk if text.lower() in found)
     return UserCatalog(by_uuid, by_email)
+
+
+def everybody() -> Iterator[tuple[str, str]]:
+    """Yield uuid and display name of all users by id: a query and that much memory for each batch."""
+    last = 0
+    while batch := list(
+        User.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "uuid", "username")[:_BATCH]
+    ):
+        yield from ((uuid, username) for _key, uuid, username in batch)
+        last = batch[-1][0]
+
+
+def active_ids() -> Iterator[int]:
+    """Yield the ids of all active users, a batch in memory."""
+    last = 0
+    while batch := list(
+        User.objects.filter(pk__gt=last, is_active=True).order_by("pk").values_list("pk", flat=True)[:_BATCH]
+    ):
+        yield from batch
+        last = batch[-1]
 
 
 def _chunks(items: list[str]) -> Iterable[list[str]]:

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 
 class OAuth2Client(models.Model):
-    """A program that may ask for access tokens; its secret is stored as a password hash."""
+    """A program that may ask for access tokens; of its secret, which is random, a keyed digest is stored."""
 
     class Type(models.TextChoices):
         """Whether the client can keep a secret."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from astakos.logic.auth_providers import missing_required
@@ -32,7 +34,7 @@ def login_required(view: View[P]) -> View[P]:
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if page_user(request) is None:
-            return to_login(request)
+            return session_ended() if is_fragment(request) else to_login(request)
         return view(request, *args, **kwargs)
 
     return guarded
@@ -45,7 +47,7 @@ def terms_required(view: View[P]) -> View[P]:
     @login_required
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if unsigned_terms(user_of(request)):
-            return to_terms(request)
+            return HttpResponse(status=403) if is_fragment(request) else to_terms(request)
         return view(request, *args, **kwargs)
 
     return guarded
@@ -66,6 +68,29 @@ def ready_required(view: View[P]) -> View[P]:
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Tell whether a script of an open page asks, which wants the changing part of the page only."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def session_ended() -> HttpResponse:
+    """Return what tells an open page that its session has ended; a login page would land in its middle."""
+    return HttpResponse(status=401, headers={"HX-Trigger": "session-expired", "Cache-Control": "no-store"})
+
+
+def part_of_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """Return the part of an open page that refreshes itself."""
+    response = render(request, template, context)
+    response["Cache-Control"] = "private, no-store"
+    return with_fragments(response)
+
+
+def with_fragments(response: HttpResponse) -> HttpResponse:
+    """Tell caches that the same address answers pages and their parts."""
+    patch_vary_headers(response, ["HX-Request", "Cookie", "Accept-Language"])
+    return response
 
 
 def user_of(request: HttpRequest) -> User:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path, reverse
@@ -14,6 +15,7 @@ from astakos.logic import invitations
 from astakos.models import User
 from astakos.web.access import ready_required, user_of
 from astakos.web.form_pages import form_page, submit
+from astakos.web.lists import key_of, per_page, ways
 from astakos.web.login_flow import see_other
 from synnefo.credentials import Credentials
 from synnefo.errors import SynnefoError
@@ -44,8 +46,19 @@ def invite(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("The invitation was sent."))
             return see_other(reverse("astakos-invitations"))
         error = result
-    page = invitations.overview(user_id=user.pk)
-    return form_page(request, "astakos/invitations.html", form, error=error, page=page)
+    page = invitations.overview(
+        user_id=user.pk,
+        before=key_of(request, "before"),
+        limit=per_page(request, settings.ASTAKOS_PAGINATE_BY),
+    )
+    return form_page(
+        request,
+        "astakos/invitations.html",
+        form,
+        error=error,
+        page=page,
+        **ways(request, "before", page.next),
+    )
 
 
 def _send(form: InvitationForm, user: User) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from django import forms
 from django.conf import settings
@@ -15,11 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from astakos.logic import auth_providers
+from astakos.logic import auth_providers, oauth2, saml_sessions
 from astakos.logic.captcha import Box
 from astakos.web.access import safe_next
+from astakos.web.consent import source_of
 from astakos.web.sessions import LAST_METHOD_COOKIE, log_out, page_user
 from synnefo.content_security import add_sources, with_sources
+from synnefo.errors import BadRequest
 
 
 class LoginForm(forms.Form):
@@ -39,9 +41,29 @@ class LoginForm(forms.Form):
 
 def form_targets(request: HttpRequest) -> list[str]:
     """Return where a form of signing in may lead to besides this host (web contract 2.3)."""
+    return targets_of(safe_next(request, ""))
+
+
+def targets_of(following: str) -> list[str]:
+    """Return the hosts and schemes that signing in may end at when it leads to *following*, already judged.
+
+    Browsers judge every redirection that follows a form, so the program that sent somebody here for a code is
+    among them.
+    """
     domain = (settings.ASTAKOS_COOKIE_DOMAIN or "").lstrip(".").lower()
     hosts = [f"https://{domain}", f"https://*.{domain}"] if domain else []
-    return hosts + [f"{scheme}:" for scheme in settings.ASTAKOS_REDIRECT_ALLOWED_SCHEMES]
+    schemes = [f"{scheme}:" for scheme in settings.ASTAKOS_REDIRECT_ALLOWED_SCHEMES]
+    return [*hosts, *schemes, *_waiting_program(following)]
+
+
+def _waiting_program(following: str) -> list[str]:
+    parts = urlsplit(following)
+    if parts.path.rstrip("/") != reverse("astakos-oauth2-auth").rstrip("/"):
+        return []
+    try:
+        return [source_of(oauth2.read_request(dict(parse_qsl(parts.query))).redirect_uri)]
+    except BadRequest:
+        return []
 
 
 def success_url() -> str:
@@ -108,11 +130,26 @@ def logout(request: HttpRequest) -> HttpResponse:
         return render(request, "astakos/logout.html", {"next": safe_next(request, "")})
     was_signed_in = page_user(request) is not None
     target = safe_next(request, settings.ASTAKOS_LOGOUT_NEXT or reverse("astakos-login"))
+    kept = saml_sessions.kept(request.session)
     log_out(request)
+    elsewhere = saml_sessions.logout_url(kept)
+    if elsewhere is not None:
+        return leave_institution(request, elsewhere)
     if was_signed_in and target == reverse("astakos-login"):
         messages.success(request, _("You are signed out."))
     response = HttpResponseRedirect(target)
     response.status_code = 303 if request.method == "POST" else 302
+    return response
+
+
+def leave_institution(request: HttpRequest, url: str) -> HttpResponse:
+    """Show that this session has ended, and go on to the institution's own logout.
+
+    It is a page and not a redirect: browsers hold redirects of a form against the page's ``form-action``.
+    """
+    response = render(request, "astakos/saml_logout.html", {"url": url})
+    response["Refresh"] = f"1; url={url}"
+    response["Cache-Control"] = "no-store"
     return response
 
 

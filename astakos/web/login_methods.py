@@ -13,7 +13,7 @@ from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from astakos.logic import auth_providers, captcha, ldap_login, second_factor, shibboleth, social
 from astakos.logic.external_identity import ExternalIdentity
@@ -39,7 +39,7 @@ from astakos.web.step_up import step_up_required
 from synnefo import rate_limit
 from synnefo.content_security import with_sources
 from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, ServiceUnavailable, SynnefoError
+from synnefo.errors import BadRequest, NotFound, ServiceUnavailable, SynnefoError
 
 #: States that a login form answers with another status than 422.
 _STATUSES = {LoginState.RATE_LIMITED: 429, LoginState.CAPTCHA_REQUIRED: 422}
@@ -213,12 +213,18 @@ def _social_routes(module: str) -> list[URLPattern]:
 # -- the methods of an account -----------------------------------------------------------------------------
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @terms_required
 @step_up_required("astakos-profile")
 def remove(request: HttpRequest, method_id: str) -> HttpResponse:
-    """Remove a login method of the account."""
+    """Ask before a login method of the account is removed, or remove it."""
     user = user_of(request)
+    if request.method != "POST":
+        methods = auth_providers.user_methods(user)
+        asked = [item for item in (*methods.enabled, *methods.disabled) if item.id == int(method_id)]
+        if not asked:
+            raise NotFound("There is no such login method")
+        return render(request, "astakos/remove_method.html", {"title": asked[0].provider.title})
     try:
         module = auth_providers.remove_method(
             Credentials(user_id=user.uuid), method_id=int(method_id), user_id=user.pk

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from astakos.logic import passwords
+from astakos.logic import password_links, passwords
 from astakos.models import User
 from astakos.web.access import terms_required, user_of
 from astakos.web.form_pages import client_address, form_page, submit
@@ -137,7 +137,7 @@ def reset_done(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def reset_confirm(request: HttpRequest, reference: str, token: str) -> HttpResponse:
     """Let who has the link choose a new password."""
-    passwords.user_of_reset(reference=reference, token=token)
+    password_links.user_of_link(reference=reference, token=token)
     form = NewPasswordForm(request.POST if request.method == "POST" else None)
     error: SynnefoError | None = None
     if request.method == "POST":

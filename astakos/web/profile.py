@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -12,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from astakos.logic import auth_providers, profile
+from astakos.logic import auth_providers, profile, third_party
 from astakos.logic.profile import MAX_NAME_LENGTH
 from astakos.models import User
 from astakos.web.access import terms_required, user_of
@@ -27,16 +30,25 @@ class NamesForm(forms.Form):
     first_name = forms.CharField(label=gettext_lazy("First name"), max_length=MAX_NAME_LENGTH)
     last_name = forms.CharField(label=gettext_lazy("Last name"), max_length=MAX_NAME_LENGTH)
 
+    def __init__(self, *args: Any, read_only: Collection[str], **keywords: Any) -> None:
+        """Make a form that leaves the *read_only* fields as they are."""
+        super().__init__(*args, **keywords)
+        for name in read_only:
+            if name in self.fields:
+                self.fields[name].disabled = True
+                self.fields[name].help_text = _("Your login provider supplies this.")
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @terms_required
 def show(request: HttpRequest) -> HttpResponse:
     """Show the account, or save its names."""
     user = user_of(request)
-    may_rename = profile.has_password(user)
+    read_only = third_party.read_only_fields(user)
     names = {"first_name": user.first_name, "last_name": user.last_name}
-    form = NamesForm(request.POST if request.method == "POST" else None, initial=names)
-    if request.method == "POST" and may_rename and _saved(form, user):
+    form = NamesForm(request.POST if request.method == "POST" else None, initial=names, read_only=read_only)
+    may_rename = not read_only.issuperset(names)
+    if request.method == "POST" and _saved(form, user):
         messages.success(request, _("Your profile is saved."))
         return _back()
     status = 422 if request.method == "POST" else 200
@@ -55,7 +67,7 @@ def _context(request: HttpRequest, user: User, form: NamesForm, may_rename: bool
         "groups": list(user.groups.order_by("name").values_list("name", flat=True)),
         "pending_address": profile.pending_address(user),
         "email_changes": getattr(settings, "ASTAKOS_EMAILCHANGE_ENABLED", False),
-        "has_password": may_rename,
+        "has_password": profile.has_password(user),
         "has_authenticator": hasattr(user, "totp_device") and user.totp_device.confirmed is not None,
         "passkeys": user.passkeys.count(),
         "themes": list(zip(THEMES, (_("Like my system"), _("Light"), _("Dark")), strict=True)),

@@ -21,7 +21,7 @@ from astakos.logic.project_queries import (
     ProjectDetails,
     is_project_admin,
 )
-from astakos.web import project_texts
+from astakos.web import project_commands, project_texts
 from astakos.web.access import ready_required
 from astakos.web.project_forms import ApplicationForm
 from astakos.web.projects import (
@@ -140,13 +140,15 @@ def _summary(
 ) -> HttpResponse:
     values = {name: form.data.get(name, "") for name in form.fields if name in form.data}
     blob = signing.dumps({"of": _binding(credentials, project), "values": values}, salt=_SALT, compress=True)
-    wanted = _imagined(form.body(), project, credentials)
+    body = form.body()
+    wanted = _imagined(body, project, credentials)
     context = {
         "project": project,
         "lines": project_texts.difference(wanted, project, units()),
         "comments": wanted.comments,
         "warnings": form.warnings(),
         "blob": blob,
+        "commands": project_commands.of_application(body, project),
     }
     return render(request, "astakos/projects/verify.html", context)
 

@@ -117,7 +117,10 @@ class ApplicationForm(forms.Form):
     ) -> None:
         self.project = project
         super().__init__(data, initial=_initial(project))
-        choices = ", ".join(map(str, settings.ASTAKOS_PROJECT_MEMBERS_LIMIT_CHOICES))
+        choices = ", ".join(
+            _("Unlimited") if str(choice) == "Unlimited" else str(choice)
+            for choice in settings.ASTAKOS_PROJECT_MEMBERS_LIMIT_CHOICES
+        )
         self.fields["limit_on_members_number"].help_text = _("For example: %(choices)s.") % {
             "choices": choices
         }

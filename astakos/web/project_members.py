@@ -20,9 +20,10 @@ from astakos.logic import memberships, project_pages, project_queries, users
 from astakos.logic.memberships import MembershipDetails
 from astakos.models import MembershipState
 from astakos.models.project import ACCEPTED_STATES
-from astakos.web import project_texts
-from astakos.web.access import ready_required
-from astakos.web.projects import UUID, attempt, confirm, credentials_of, key_of, see_other
+from astakos.web import project_commands, project_texts
+from astakos.web.access import is_fragment, part_of_page, ready_required, with_fragments
+from astakos.web.lists import key_of, per_page, ways
+from astakos.web.projects import UUID, attempt, confirm, credentials_of, see_other
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound
 
@@ -78,17 +79,25 @@ def _page(
         project=uuid,
         states=_STATES[which],
         after=key_of(request, "after") or 0,
-        limit=settings.ASTAKOS_PAGINATE_BY,
+        limit=per_page(request, settings.ASTAKOS_PAGINATE_BY),
+    )
+    path = reverse(
+        "astakos-project-members-of" if which else "astakos-project-members",
+        args=[uuid, which] if which else [uuid],
     )
     context: dict[str, Any] = {
+        "live": f"{path}?{request.GET.urlencode()}",
         "project": project_queries.show_project(credentials, uuid=uuid),
         "which": which,
         "rows": [_row(member) for member in found],
-        "next_query": f"after={following}" if following else "",
         "counts": project_pages.member_counts(uuid=uuid),
         "form": form or AddressesForm(),
+        "commands": project_commands.of_members(uuid),
+        **ways(request, "after", following),
     }
-    return render(request, "astakos/projects/members.html", context, status=status)
+    if is_fragment(request):
+        return part_of_page(request, "astakos/projects/member_rows.html", context)
+    return with_fragments(render(request, "astakos/projects/members.html", context, status=status))
 
 
 def _row(member: MembershipDetails) -> dict[str, Any]:

@@ -14,17 +14,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from astakos.logic import memberships, project_actions, project_pages, project_queries
-from astakos.logic.project_pages import ProjectRow
+from astakos.logic.project_pages import Chosen, ProjectRow
 from astakos.logic.project_queries import ProjectDetails, is_project_admin
 from astakos.logic.quotas import project_quotas
 from astakos.logic.resources import public_resources
-from astakos.web import project_texts
-from astakos.web.access import ready_required, user_of
+from astakos.web import project_commands, project_texts
+from astakos.web.access import is_fragment, part_of_page, ready_required, user_of, with_fragments
+from astakos.web.lists import key_of, per_page, ways
+from branding.states import label_of
 from synnefo.credentials import Credentials
 from synnefo.errors import Conflict, Forbidden, NotFound
 
 UUID = r"(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-_MAX_KEY_DIGITS = 18
 
 
 def credentials_of(request: HttpRequest) -> Credentials:
@@ -35,12 +36,6 @@ def credentials_of(request: HttpRequest) -> Credentials:
 def units() -> dict[str, str]:
     """Return the unit of every resource that pages may show; empty for plain counts."""
     return {item.name: item.unit or "" for item in public_resources()}
-
-
-def key_of(request: HttpRequest, name: str) -> int | None:
-    """Return where a list goes on, ``None`` for its beginning and for nonsense."""
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_KEY_DIGITS else None
 
 
 def see_other(name: str, *args: object) -> HttpResponse:
@@ -59,24 +54,37 @@ def index(request: HttpRequest) -> HttpResponse:
     """List the reader's projects; administrators see all."""
     credentials = credentials_of(request)
     is_admin = is_project_admin(credentials)
-    pending_only = is_admin and request.GET.get("pending") == "1"
-    show_base = is_admin and request.GET.get("show_base") == "1"
+    chosen = _chosen(request, is_admin)
     batch = project_pages.related(
         credentials,
-        pending_only=pending_only,
-        show_base=show_base,
-        before=key_of(request, "before"),
-        limit=settings.ASTAKOS_PAGINATE_BY,
+        chosen=chosen,
+        after=key_of(request, "before"),
+        limit=per_page(request, settings.ASTAKOS_PAGINATE_BY),
     )
     context = {
         "rows": batch.rows,
-        "next_query": _next_query(request, batch.next),
         "is_admin": is_admin,
-        "pending_only": pending_only,
-        "show_base": show_base,
-        "filtered": pending_only or "before" in request.GET,
+        "chosen": chosen,
+        "commands": project_commands.of_list(),
+        "statuses": [(status, label_of(status.capitalize())) for status in project_pages.STATUSES],
+        "per_page": request.GET.get("per_page", ""),
+        "filtered": any(request.GET[name] for name in set(request.GET) - {"sort", "per_page"}),
+        **ways(request, "before", batch.next),
     }
-    return render(request, "astakos/projects/index.html", context)
+    if is_fragment(request):
+        return part_of_page(request, "astakos/projects/rows.html", context)
+    return with_fragments(render(request, "astakos/projects/index.html", context))
+
+
+def _chosen(request: HttpRequest, is_admin: bool) -> Chosen:
+    status = request.GET.get("status", "")
+    return Chosen(
+        text=request.GET.get("q", "")[: project_pages.MAX_SEARCH],
+        status=status if status in project_pages.STATUSES else "",
+        pending_only=is_admin and request.GET.get("pending") == "1",
+        show_base=is_admin and request.GET.get("show_base") == "1",
+        by_name=request.GET.get("sort") == "name",
+    )
 
 
 @require_safe
@@ -87,19 +95,11 @@ def search(request: HttpRequest) -> HttpResponse:
     batch = project_pages.search(
         credentials_of(request),
         text=text,
-        before=key_of(request, "before"),
-        limit=settings.ASTAKOS_PAGINATE_BY_ALL,
+        after=key_of(request, "before"),
+        limit=per_page(request, settings.ASTAKOS_PAGINATE_BY_ALL),
     )
-    context = {"rows": batch.rows, "q": text, "next_query": _next_query(request, batch.next)}
+    context = {"rows": batch.rows, "q": text, **ways(request, "before", batch.next)}
     return render(request, "astakos/projects/search.html", context)
-
-
-def _next_query(request: HttpRequest, before: int | None) -> str:
-    if before is None:
-        return ""
-    query = request.GET.copy()
-    query["before"] = str(before)
-    return query.urlencode()
 
 
 @require_safe
@@ -168,6 +168,7 @@ def _project_context(credentials: Credentials, project: ProjectDetails) -> dict[
         "leaving": project_texts.policy_text(project.leave_policy),
         "max_members": project_texts.members_text(project.max_members),
         "ends": project_texts.date_text(project.end_date),
+        "commands": project_commands.of_project(project.uuid),
     }
 
 
@@ -270,7 +271,7 @@ def _after_conflict(request: HttpRequest, uuid: str) -> HttpResponse:
     try:
         response = project_page(request, uuid, status=409)
     except (Forbidden, NotFound):
-        context = {"rows": (), "is_admin": False, "filtered": False}
+        context = {"rows": (), "is_admin": False, "chosen": Chosen(), "filtered": False}
         return render(request, "astakos/projects/index.html", context, status=409)
     return response
 

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from astakos.logic import saml, saml_sessions
 from astakos.logic.external_identity import ExternalIdentity
+from astakos.web.login import leave_institution
 from astakos.web.login_flow import begin_flow, enabled_method, end_flow, finish_external, see_other
 from astakos.web.sessions import log_out, page_user
 from synnefo import clock, crypto
@@ -111,8 +112,8 @@ def logout(request: HttpRequest) -> HttpResponse:
     """End the session here and at the institution."""
     kept = saml_sessions.kept(request.session)
     log_out(request)
-    url = None if kept is None else saml.logout_url(**kept)
-    return see_other(url or reverse("astakos-login"))
+    url = saml_sessions.logout_url(kept)
+    return leave_institution(request, url) if url else see_other(reverse("astakos-login"))
 
 
 @require_safe

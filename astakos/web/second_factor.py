@@ -19,8 +19,10 @@ from astakos.logic import second_factor
 from astakos.models import User
 from astakos.web.access import safe_next, terms_required, user_of
 from astakos.web.half_login import HalfLogin, finish_half_login, half_login_required
+from astakos.web.login import targets_of
 from astakos.web.login_flow import see_other
 from astakos.web.step_up import step_up_required
+from synnefo.content_security import add_sources
 from synnefo.credentials import Credentials
 from synnefo.errors import SynnefoError
 
@@ -74,7 +76,9 @@ def challenge(request: HttpRequest, found: HalfLogin) -> HttpResponse:
             return finish_half_login(request, found)
     options = _asked_passkey(request, found.user)
     context = {"form": form, "options": options, "factors": second_factor.factors_of(found.user)}
-    return render(request, "astakos/second_factor_challenge.html", context, status=status)
+    response = render(request, "astakos/second_factor_challenge.html", context, status=status)
+    add_sources(response, {"form-action": targets_of(found.following)})
+    return response
 
 
 def _asked_passkey(request: HttpRequest, user: User) -> str:

@@ -12,8 +12,9 @@ from django.urls import URLPattern, re_path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from astakos.logic.usage import ResourceUsage, UsageBar, resource_titles, usage_of
-from astakos.web.access import ready_required, user_of
+from astakos.logic.usage import ResourceUsage, UsageBar, resource_titles, usage_of, worst_of
+from astakos.web import project_commands
+from astakos.web.access import part_of_page, ready_required, session_ended, user_of
 from astakos.web.sessions import page_user
 from branding.templatetags.ui import quantity_text
 
@@ -36,6 +37,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "interval": settings.ASTAKOS_USAGE_UPDATE_INTERVAL,
         "query": request.GET.urlencode(),
         "is_empty": not everything,
+        "commands": project_commands.of_usage(),
     }
     return render(request, "astakos/usage.html", context)
 
@@ -44,14 +46,17 @@ def show(request: HttpRequest) -> HttpResponse:
 def fragment(request: HttpRequest) -> HttpResponse:
     """Answer the bars alone, for the page that shows them; 401 when the session has ended."""
     if page_user(request) is None:
-        response = HttpResponse(status=401, headers={"HX-Trigger": "session-expired"})
-    else:
-        response = render(
-            request, "astakos/parts/usage_bars.html", {"usages": _presented(_filtered(request))}
-        )
-    response["Vary"] = "HX-Request, Cookie, Accept-Language"
-    response["Cache-Control"] = "private, no-store"
-    return response
+        return session_ended()
+    return part_of_page(request, "astakos/parts/usage_bars.html", {"usages": _presented(_filtered(request))})
+
+
+@require_safe
+def chip(request: HttpRequest) -> HttpResponse:
+    """Answer what is closest to its limit, for the top of every page; 401 when the session has ended."""
+    user = page_user(request)
+    if user is None:
+        return session_ended()
+    return part_of_page(request, "astakos/parts/quota_chip.html", {"worst": worst_of(usage_of(user))})
 
 
 @require_safe
@@ -104,5 +109,6 @@ def _note(bar: UsageBar, unit: str) -> str:
 urlpatterns: list[URLPattern] = [
     re_path(r"^ui/resources/?$", show, name="astakos-usage"),
     re_path(r"^ui/resources/bars$", fragment, name="astakos-usage-bars"),
+    re_path(r"^ui/resources/chip$", chip, name="astakos-quota-chip"),
     re_path(r"^ui/resources\.csv$", export, name="astakos-usage-csv"),
 ]

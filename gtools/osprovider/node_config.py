@@ -18,6 +18,9 @@ class NodeConfig:
     """Where this node finds images and tools.
 
     progress_monitor: command that gets the instance's name and messages on its input; empty for none.
+    pithos_storage: where the object store keeps its data: nfs is a directory, rados is Ceph.
+    pithos_rados_ceph_conf, pithos_rados_client: how to reach Ceph.
+    pithos_rados_pool_blocks, pithos_rados_pool_maps: its pools.
     pithos_block_path: directory with ``blocks`` and ``maps`` of the object store.
     pithos_block_size: bytes of a block.
     image_dir: directory of images for ``local://`` ids.
@@ -28,6 +31,11 @@ class NodeConfig:
     """
 
     progress_monitor: str = "snf-progress-monitor"
+    pithos_storage: str = "nfs"
+    pithos_rados_ceph_conf: str = "/etc/ceph/ceph.conf"
+    pithos_rados_client: str = "client.admin"
+    pithos_rados_pool_blocks: str = "blocks"
+    pithos_rados_pool_maps: str = "maps"
     pithos_block_path: str = "/srv/synnefo/pithos"
     pithos_block_size: int = 4 * 1024 * 1024
     image_dir: str = "/var/lib/snf-image"
@@ -55,6 +63,8 @@ def load(path: str | None = None) -> NodeConfig:
             values[field] = int(value)
     if values.get("mount_method", "auto") not in ("auto", "guestfish", "loop"):
         raise DeployError(f"{file}: MOUNT_METHOD must be auto, guestfish or loop")
+    if values.get("pithos_storage", "nfs") not in ("nfs", "rados"):
+        raise DeployError(f"{file}: PITHOS_STORAGE must be nfs or rados")
     return NodeConfig(**values)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Images in the object store, read block by block from its directory.
+"""Images in the object store, read block by block from its directory or from Ceph.
 
 A map lists the digests of an object's blocks; a block is kept without its trailing NULs, so it is padded to
 the block size and the whole is cut at the object's size. The store is shared, so nothing is trusted that
@@ -12,8 +12,8 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
+from gtools.osprovider.block_readers import BlockReader
 from gtools.osprovider.errors import DeployError
 
 DIGEST_SIZE = 32
@@ -25,14 +25,11 @@ MAP_NAME = re.compile(r"([0-9a-f]{64})(?:_([0-9]{1,10}))?")
 class PithosImage:
     """An object of the store as a sequence of verified blocks."""
 
-    def __init__(self, root: str, map_name: str, size: int, block_size: int) -> None:
-        self._root = Path(root)
+    def __init__(self, reader: BlockReader, map_name: str, size: int, block_size: int) -> None:
+        self._reader = reader
         self._block_size = block_size
         self.size = size
         self._digests = self._read_map(map_name)
-
-    def _path(self, kind: str, name: str) -> Path:
-        return self._root / kind / name[0:2] / name[2:4] / name[4:6] / name
 
     def _read_map(self, name: str) -> list[bytes]:
         match = MAP_NAME.fullmatch(name)
@@ -42,12 +39,13 @@ class PithosImage:
         if match[2] is not None and int(match[2]) != count:
             raise DeployError(f"the image's map lists {match[2]} blocks, its size needs {count}")
         root = bytes.fromhex(match[1])
-        if count == 1 and (match[2] == "1" or not self._path("maps", name).exists()):
+        if count == 1 and match[2] == "1":
             return [root]
-        try:
-            content = self._path("maps", name).read_bytes()
-        except OSError as error:
-            raise DeployError(f"the image's map can't be read from {self._root}: {error.strerror}") from None
+        content = self._reader.read("maps", name)
+        if content is None:
+            if count == 1:
+                return [root]
+            raise DeployError("the image's map can't be read: it is not in the block store")
         digests = [content[at : at + DIGEST_SIZE] for at in range(0, len(content), DIGEST_SIZE)]
         if len(content) != count * DIGEST_SIZE or object_digest(digests) != root:
             raise DeployError("the image's map is damaged")
@@ -73,11 +71,9 @@ class PithosImage:
         digest = self._digests[index]
         if digest == EMPTY_DIGEST:
             return b""
-        try:
-            with self._path("blocks", digest.hex()).open("rb") as file:
-                data = file.read(self._block_size + 1)
-        except OSError as error:
-            raise DeployError(f"block {index} of the image can't be read: {error.strerror}") from None
+        data = self._reader.read("blocks", digest.hex())
+        if data is None:
+            raise DeployError(f"block {index} of the image can't be read: it is not in the block store")
         data = data.rstrip(b"\0")
         if len(data) > self._block_size or hashlib.sha256(data).digest() != digest:
             raise DeployError(f"block {index} of the image is damaged")

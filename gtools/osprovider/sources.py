@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from gtools.osprovider.block_readers import open_reader
 from gtools.osprovider.errors import DeployError
 from gtools.osprovider.node_config import NodeConfig
 from gtools.osprovider.pithos_map import PithosImage
@@ -39,7 +40,7 @@ def open_source(image_id: str, config: NodeConfig) -> Source | None:
         name, _, size = rest.partition("/")
         if not size.isascii() or not size.isdigit() or len(size) > 18:
             raise DeployError("img_id must be pithosmap://MAP/SIZE")
-        return PithosImage(config.pithos_block_path, name, int(size), config.pithos_block_size)
+        return PithosImage(open_reader(config), name, int(size), config.pithos_block_size)
     if scheme == "local":
         return LocalImage(config.image_dir, rest)
     if scheme in ("http", "https"):

@@ -20,6 +20,7 @@ from pithos.api.rendering import (
     reply_format,
     xml_document,
     xml_element,
+    xml_empty,
     xml_record,
 )
 from pithos.api.service import caller
@@ -150,20 +151,13 @@ def _records(entries: Iterable[Entry], query: ObjectQuery, *, is_owner: bool) ->
 
 
 def _xml(container: str, records: Iterable[dict[str, object]]) -> str:
-    children = [
-        xml_document_subdir(str(record["subdir"])) if "subdir" in record else xml_record("object", record)
-        for record in records
-    ]
+    children = []
+    for record in records:
+        subdir = record.get("subdir")
+        children.append(
+            xml_record("object", record) if subdir is None else xml_empty("subdir", {"name": str(subdir)})
+        )
     return xml_document("container", {"name": container}, children)
-
-
-def xml_document_subdir(name: str) -> str:
-    """Return the element of a folder."""
-    from xml.sax.saxutils import quoteattr
-
-    from pithos.api.rendering import printable
-
-    return f"<subdir name={quoteattr(printable(name))} />"
 
 
 def _headers(view: ContainerView) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from typing import IO
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -27,7 +27,7 @@ _PIECE = 1 << 20
 class SizedFile:
     """``length`` bytes of an open file, from where it stands; what a web server's file sending wants."""
 
-    def __init__(self, file: BinaryIO, length: int) -> None:
+    def __init__(self, file: IO[bytes], length: int) -> None:
         self.file = file
         self.remaining = length
 
@@ -100,7 +100,7 @@ def head_reply(
     request_headers: Mapping[str, str], view: ObjectView, headers: Mapping[str, str]
 ) -> HttpResponse:
     """Return the reply to HEAD of an object."""
-    _check_conditions(request_headers, view)
+    check_conditions(request_headers, view)
     response = HttpResponse(b"", status=200)
     _dress(response, view, headers, view.size)
     return response
@@ -110,7 +110,7 @@ def data_reply(
     request: HttpRequest, request_headers: Mapping[str, str], view: ObjectView, headers: Mapping[str, str]
 ) -> HttpResponseBase:
     """Return the object's data, or the parts that a Range header asks for."""
-    _check_conditions(request_headers, view)
+    check_conditions(request_headers, view)
     objects.require_available(view.version)
     headers = dict(headers)
     headers["Content-Disposition"] = _disposition(request, view)
@@ -118,19 +118,19 @@ def data_reply(
     if range_applies(request_headers.get("if-range"), view.etag, view.last_modified):
         ranges = parse_range(request_headers.get("range"), view.size)
     if ranges is None:
-        return _single(view, headers, ByteRange(0, view.size), 200)
+        return single_reply(view, headers, ByteRange(0, view.size), 200)
     if len(ranges) == 1:
         part = ranges[0]
-        headers["Content-Range"] = _content_range(part, view.size)
-        return _single(view, headers, part, 206)
-    return _multipart(view, headers, ranges)
+        headers["Content-Range"] = content_range(part, view.size)
+        return single_reply(view, headers, part, 206)
+    return multipart_reply(view, headers, ranges)
 
 
 def hashmap_reply(
     request: HttpRequest, request_headers: Mapping[str, str], view: ObjectView, headers: Mapping[str, str]
 ) -> HttpResponse:
     """Return the list of the object's own blocks."""
-    _check_conditions(request_headers, view)
+    check_conditions(request_headers, view)
     store = block_store()
     hashes = [digest.hex() for digest in objects.digests_of(view.version)] or [store.empty.hex()]
     size = view.version.size
@@ -156,16 +156,19 @@ def hashmap_reply(
     return response
 
 
-def _check_conditions(request_headers: Mapping[str, str], view: ObjectView) -> None:
+def check_conditions(request_headers: Mapping[str, str], view: ObjectView) -> None:
+    """Raise NotModified or PreconditionFailed by the request's conditions."""
     check_dates(request_headers, view.last_modified)
     try:
         parse_conditions(request_headers).check_read(view.etag)
     except NotModified as error:
-        error.headers["ETag"] = view.etag
+        error.headers |= {"ETag": view.etag, "Last-Modified": http_date(view.last_modified)}
         raise
 
 
-def _single(view: ObjectView, headers: Mapping[str, str], part: ByteRange, status: int) -> HttpResponseBase:
+def single_reply(
+    view: ObjectView, headers: Mapping[str, str], part: ByteRange, status: int
+) -> HttpResponseBase:
     """Return one stretch of data: by the server from a block's file if it lies inside one, else streamed."""
     file = _open_inside_block(view, part)
     response: HttpResponseBase
@@ -178,10 +181,16 @@ def _single(view: ObjectView, headers: Mapping[str, str], part: ByteRange, statu
     return response
 
 
-def _open_inside_block(view: ObjectView, part: ByteRange) -> BinaryIO | None:
+def _open_inside_block(view: ObjectView, part: ByteRange) -> IO[bytes] | None:
     store = block_store()
     index, offset = divmod(part.offset, store.block_size)
-    if len(view.parts) != 1 or not part.length or offset + part.length > store.block_size:
+    if (
+        not store.has_files
+        or len(view.parts) != 1
+        or view.parts[0].length is not None
+        or not part.length
+        or offset + part.length > store.block_size
+    ):
         return None
     with store_faults():
         opened = store.open(objects.load_map(view.parts[0])[index])
@@ -195,14 +204,18 @@ def _open_inside_block(view: ObjectView, part: ByteRange) -> BinaryIO | None:
     return file
 
 
-def _multipart(view: ObjectView, headers: Mapping[str, str], ranges: list[ByteRange]) -> HttpResponseBase:
+def multipart_reply(
+    view: ObjectView, headers: Mapping[str, str], ranges: list[ByteRange], *, content_type: str = ""
+) -> HttpResponseBase:
+    """Return several stretches of data; ``content_type`` is repeated in each part if it is given."""
     boundary = secrets.token_hex(16)
+    type_line = f"Content-Type: {content_type}\r\n" if content_type else ""
 
     def body() -> Iterator[bytes]:
         for number, part in enumerate(ranges):
             lead = "\r\n" if number else ""
             yield (
-                f"{lead}--{boundary}\r\nContent-Range: {_content_range(part, view.size)}\r\n"
+                f"{lead}--{boundary}\r\n{type_line}Content-Range: {content_range(part, view.size)}\r\n"
                 "Content-Transfer-Encoding: binary\r\n\r\n"
             ).encode()
             yield from objects.read(view, part.offset, part.length)
@@ -217,7 +230,8 @@ def _multipart(view: ObjectView, headers: Mapping[str, str], ranges: list[ByteRa
     return response
 
 
-def _content_range(part: ByteRange, size: int) -> str:
+def content_range(part: ByteRange, size: int) -> str:
+    """Return the Content-Range header of a part."""
     return f"bytes {part.offset}-{part.offset + part.length - 1}/{size}"
 
 

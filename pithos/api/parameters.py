@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from pithos.api.headers import normalise_key
+from pithos.logic.aliases import account_of
 from pithos.logic.listings import MetaTerm
 from pithos.logic.nodes import Address
 from pithos.paths import check_account, check_container, check_object
@@ -77,9 +78,9 @@ def check_path(request: HttpRequest) -> None:
 
 
 def account_name(request: HttpRequest, account: str) -> str:
-    """Return the account of the path, checked."""
+    """Return the account of the path, checked; raise NotFound for an alias of nobody."""
     check_path(request)
-    return check_account(account)
+    return account_of(check_account(account))
 
 
 def container_name(request: HttpRequest, account: str, container: str) -> tuple[str, str]:
@@ -89,8 +90,7 @@ def container_name(request: HttpRequest, account: str, container: str) -> tuple[
 
 def address(request: HttpRequest, account: str, container: str, name: str) -> Address:
     """Return the object's address, checked."""
-    account_name(request, account)
-    return Address(account, check_container(container), check_object(name))
+    return Address(account_name(request, account), check_container(container), check_object(name))
 
 
 def path_header(value: str | None, header: str, account: str) -> Address:
@@ -98,7 +98,7 @@ def path_header(value: str | None, header: str, account: str) -> Address:
     if not value or not value.startswith("/"):
         raise BadRequest(f"The header {header} must look like /container/object.")
     container, _, name = value[1:].partition("/")
-    return Address(check_account(account), check_container(container), check_object(name))
+    return Address(account_of(check_account(account)), check_container(container), check_object(name))
 
 
 def meta_terms(value: str) -> tuple[MetaTerm, ...]:

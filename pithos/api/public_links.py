@@ -7,21 +7,28 @@ from django.http.response import HttpResponseBase
 
 from pithos.api import downloads
 from pithos.api.headers import request_headers
+from pithos.api.user_content import protect
 from pithos.logic.objects import show_public
+from pithos.web import public_pages
 from synnefo.errors import BadRequest, Forbidden, NotFound
 
 
 def head(request: HttpRequest, public_id: str) -> HttpResponseBase:
     """Show a published object."""
     view = show_public(public_id=_checked(public_id), expand=False)
-    return downloads.head_reply(request_headers(request), view, downloads.public_headers(view))
+    return protect(downloads.head_reply(request_headers(request), view, downloads.public_headers(view)))
 
 
 def show(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Send a published object's data."""
+    """Send a published object's data, or a browser the page about it."""
     view = show_public(public_id=_checked(public_id))
+    page = public_pages.page_for(request, view)
+    if page is not None:
+        return page
     try:
-        return downloads.data_reply(request, request_headers(request), view, downloads.public_headers(view))
+        return protect(
+            downloads.data_reply(request, request_headers(request), view, downloads.public_headers(view))
+        )
     except (BadRequest, Forbidden):
         raise NotFound("There is no such public object.") from None
 

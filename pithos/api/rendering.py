@@ -82,6 +82,12 @@ def xml_document(tag: str, attributes: Mapping[str, str], children: Sequence[str
     )
 
 
+def xml_empty(tag: str, attributes: Mapping[str, str]) -> str:
+    """Return an element that has attributes only."""
+    pairs = "".join(f" {name}={quoteattr(printable(value))}" for name, value in attributes.items())
+    return f"<{tag}{pairs} />"
+
+
 def xml_element(tag: str, value: object) -> str:
     """Return an element with its content; a mapping becomes pairs of key and value."""
     if isinstance(value, Mapping):

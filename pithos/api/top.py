@@ -43,6 +43,6 @@ def _login(request: HttpRequest) -> HttpResponseBase:
     response["X-Auth-Token"] = key
     response["X-Storage-Token"] = key
     response["X-Storage-Url"] = encode_value(
-        request.build_absolute_uri(request.path.rstrip("/") + "/") + user
+        request.build_absolute_uri(request.path.rstrip("/") + "/AUTH_") + user
     )
     return response

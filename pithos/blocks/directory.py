@@ -1,9 +1,10 @@
 # This is the hot path: one system call where pathlib makes several.
 """The block store as a directory, local or on a shared file system (object-storage contract 19.1).
 
-A block lives in ``blocks/aa/bb/cc/<hash>``, a map in ``maps/aa/bb/cc/<name>``. A file appears under its name
-only when it is complete and on disk: it is written under a temporary name beside it, synchronised, renamed,
-and then its directories are synchronised.
+A block lives in ``blocks/aa/bb/cc/<hash>``, a map in ``maps/aa/bb/cc/<name>``: 16.7 million directories, so
+that 100 million blocks are six in each. A file appears under its name only when it is complete and on disk:
+it is written under a temporary name beside it, synchronised, renamed, and then its directories are
+synchronised.
 """
 
 from __future__ import annotations
@@ -13,43 +14,51 @@ import errno
 import hashlib
 import os
 import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pithos.blocks import BlockCorrupt, BlockMissing, BlockStore, BlockStoreError, StoreFull
+from pithos.blocks import (
+    CORRUPT_SUFFIX,
+    BlockCorrupt,
+    BlockMissing,
+    BlockStore,
+    BlockStoreError,
+    Entry,
+    Kind,
+    StoreFull,
+)
+from pithos.blocks.verification import Verification
 from pithos.hashing import block_digest, trimmed_length
 
 TEMPORARY_PREFIX = ".tmp-"
-CORRUPT_SUFFIX = ".corrupt"
+DISCARDED_PREFIX = ".gc-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_VERIFIED_MAX = 65536
-_VERIFIED_SECONDS = 3600.0
 _TOUCH_SECONDS = 60.0
+_FAN_OUT = 3
 
 
 class DirectoryStore(BlockStore):
     """Blocks as files under ``root``.
 
-    ``umask`` bits are cleared from 0666 and 0777; ``fsync`` makes writes durable.
-
-    ``verify``: "always" hashes a block at each read, "cached" once per change of the file and hour and
-    process, "never" trusts the disk.
+    ``umask`` bits are cleared from 0666 and 0777. ``fsync``: "always" waits until file and name are on disk;
+    "rename" only until the content is, so that after a power failure a block is whole or absent; "never"
+    waits for nothing. ``verify``: see `Verification`.
     """
 
+    has_files = True
+
     def __init__(
-        self, root: str, *, block_size: int, algorithm: str, umask: int, fsync: bool, verify: str
+        self, root: str, *, block_size: int, algorithm: str, umask: int, fsync: str | bool, verify: str
     ) -> None:
         super().__init__(block_size=block_size, algorithm=algorithm)
         self.root = os.path.abspath(root)
         self.file_mode = 0o666 & ~umask
         self.directory_mode = 0o777 & ~umask
-        self.fsync = fsync
-        self.verify = verify
-        self._verified: OrderedDict[bytes, tuple[tuple[int, int, int], float]] = OrderedDict()
-        self._verified_lock = threading.Lock()
+        mode = {True: "always", False: "never"}.get(fsync, fsync) if isinstance(fsync, bool) else fsync
+        self._sync_content = mode != "never"
+        self._sync_names = mode == "always"
+        self._verification = Verification(verify)
 
     # -- names
 
@@ -102,7 +111,7 @@ class DirectoryStore(BlockStore):
         try:
             length = self._verify(digest, file.fileno())
         except BlockCorrupt:
-            self._set_aside(path, os.fstat(file.fileno()).st_ino)
+            self._move_aside(path, os.fstat(file.fileno()).st_ino)
             file.close()
             raise
         except OSError as error:
@@ -113,19 +122,6 @@ class DirectoryStore(BlockStore):
     def exists(self, digest: bytes) -> bool:
         """Tell whether the block's file is there; its time is renewed so that collection spares it."""
         return digest == self.empty or self._renew(self.path_of(digest))
-
-    def delete(self, digest: bytes) -> None:
-        """Remove a block's file."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path_of(digest))
-
-    def iterate(self) -> Iterator[tuple[bytes, float]]:
-        """Yield digest and file time of every stored block, in no order."""
-        for directory, _, names in os.walk(os.path.join(self.root, "blocks")):
-            for name in names:
-                if len(name) == 2 * self.digest_size and not name.startswith(TEMPORARY_PREFIX):
-                    with contextlib.suppress(FileNotFoundError):
-                        yield bytes.fromhex(name), os.stat(os.path.join(directory, name)).st_mtime
 
     # -- maps
 
@@ -146,6 +142,85 @@ class DirectoryStore(BlockStore):
             raise BlockMissing(f"map {name} is not in the store") from None
         except OSError as error:
             raise BlockStoreError(f"map {name} cannot be read: {error}") from error
+
+    # -- for the administrator's commands
+
+    def entries(self, kind: Kind, *, after: str = "", tidy_before: float | None = None) -> Iterator[Entry]:
+        """Yield every file in the order of names."""
+        return self._walk(kind, os.path.join(self.root, kind), "", after, tidy_before)
+
+    def _walk(
+        self, kind: Kind, path: str, prefix: str, after: str, tidy_before: float | None
+    ) -> Iterator[Entry]:
+        if len(prefix) == 2 * _FAN_OUT:
+            yield from self._files(kind, path, after, tidy_before)
+            return
+        for name in _sorted_names(path):
+            longer = prefix + name
+            if len(name) == 2 and longer >= after[: len(longer)]:
+                yield from self._walk(kind, os.path.join(path, name), longer, after, tidy_before)
+
+    def _files(self, kind: Kind, path: str, after: str, tidy_before: float | None) -> Iterator[Entry]:
+        for name in _sorted_names(path):
+            file = os.path.join(path, name)
+            with contextlib.suppress(FileNotFoundError):
+                if name > after and self.is_name(kind, name):
+                    state = os.stat(file)
+                    yield Entry(name, state.st_size, state.st_mtime)
+                elif tidy_before is not None and name.startswith("."):
+                    _tidy(path, name, tidy_before)
+
+    def share_done(self, kind: Kind, name: str, seen: int) -> float | None:
+        """Return the place of ``name`` among all possible ones: hashes are spread evenly."""
+        return int(name[:6], 16) / 16**6
+
+    def stat(self, kind: Kind, name: str) -> Entry | None:
+        """Return size and time of a file."""
+        try:
+            state = os.stat(self._path(kind, name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BlockStoreError(f"{kind} {name} cannot be examined: {error}") from error
+        return Entry(name, state.st_size, state.st_mtime)
+
+    def read(self, kind: Kind, name: str) -> bytes:
+        """Return a file's content."""
+        try:
+            with open(self._path(kind, name), "rb", buffering=0) as file:
+                return file.readall()
+        except FileNotFoundError:
+            raise BlockMissing(f"{name} is not among the {kind} of the store") from None
+        except OSError as error:
+            raise BlockStoreError(f"{name} of the {kind} cannot be read: {error}") from error
+
+    def discard(self, kind: Kind, name: str, *, unused_since: float) -> bool:
+        """Take a file's name away, look at its time again, and only then remove it.
+
+        A presence test renews the time by name: if it came before the name was taken away, the new time is
+        seen and the file put back; if it comes after, it finds nothing.
+        """
+        path = self._path(kind, name)
+        aside = os.path.join(os.path.dirname(path), DISCARDED_PREFIX + name)
+        try:
+            if os.stat(path).st_mtime >= unused_since:
+                return False
+            os.rename(path, aside)
+            if os.stat(aside).st_mtime >= unused_since:
+                _put_back(aside, path)
+                return False
+            os.unlink(aside)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise BlockStoreError(f"{path} cannot be removed: {error}") from error
+        return True
+
+    def set_aside(self, kind: Kind, name: str) -> None:
+        """Rename a damaged file."""
+        path = self._path(kind, name)
+        with contextlib.suppress(FileNotFoundError):
+            self._move_aside(path, os.stat(path).st_ino)
 
     # -- files
 
@@ -187,7 +262,7 @@ class DirectoryStore(BlockStore):
             created = self._make_directories(directory)
             self._write_file(temporary, view)
             os.rename(temporary, path)
-            if self.fsync:
+            if self._sync_names:
                 for changed in (directory, *created):
                     _sync_directory(changed)
         except OSError as error:
@@ -205,7 +280,7 @@ class DirectoryStore(BlockStore):
             written = 0
             while written < len(view):
                 written += os.write(descriptor, view[written:])
-            if self.fsync:
+            if self._sync_content:
                 os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
@@ -229,15 +304,12 @@ class DirectoryStore(BlockStore):
         """Check an open block by policy and return its length; leaves the file at its beginning."""
         state = os.fstat(descriptor)
         length = state.st_size
-        if self.verify == "never" and 0 < length <= self.block_size:
-            return length
         mark = (state.st_ino, length, state.st_ctime_ns)
-        if self.verify == "cached" and self._is_verified(digest, mark):
+        if 0 < length <= self.block_size and not self._verification.is_due(digest, mark):
             return length
         if length > self.block_size or self._hash(descriptor, length) != digest:
             raise BlockCorrupt(f"block {digest.hex()} does not match its name")
-        if self.verify == "cached":
-            self._remember(digest, mark)
+        self._verification.passed(digest, mark)
         return length
 
     def _hash(self, descriptor: int, length: int) -> bytes:
@@ -257,23 +329,35 @@ class DirectoryStore(BlockStore):
             pending += len(piece) - kept
         return running.digest()
 
-    def _is_verified(self, digest: bytes, mark: tuple[int, int, int]) -> bool:
-        with self._verified_lock:
-            known = self._verified.get(digest)
-            return known is not None and known[0] == mark and time.monotonic() < known[1]
-
-    def _remember(self, digest: bytes, mark: tuple[int, int, int]) -> None:
-        with self._verified_lock:
-            self._verified[digest] = (mark, time.monotonic() + _VERIFIED_SECONDS)
-            self._verified.move_to_end(digest)
-            while len(self._verified) > _VERIFIED_MAX:
-                self._verified.popitem(last=False)
-
-    def _set_aside(self, path: str, inode: int) -> None:
+    def _move_aside(self, path: str, inode: int) -> None:
         """Rename a damaged block, so that it counts as missing and a client's next upload heals it."""
         with contextlib.suppress(OSError):
             if os.stat(path).st_ino == inode:  # not what somebody has just put in its place
                 os.rename(path, path + CORRUPT_SUFFIX)
+
+
+def _sorted_names(path: str) -> list[str]:
+    try:
+        return sorted(os.listdir(path))  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise BlockStoreError(f"{path} cannot be listed: {error}") from error
+
+
+def _put_back(aside: str, path: str) -> None:
+    with contextlib.suppress(FileExistsError):  # somebody has just sent it again
+        os.link(aside, path)
+    os.unlink(aside)
+
+
+def _tidy(directory: str, name: str, before: float) -> None:
+    """Undo what a killed process left: half-written files go, names taken away for removal come back."""
+    file = os.path.join(directory, name)
+    if name.startswith(DISCARDED_PREFIX):
+        _put_back(file, os.path.join(directory, name.removeprefix(DISCARDED_PREFIX)))
+    elif name.startswith(TEMPORARY_PREFIX) and os.stat(file).st_mtime < before:
+        os.unlink(file)
 
 
 def _sync_directory(path: str) -> None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
+from django.db.models import Sum
+
 from astakos import public as astakos
 from pithos.logic import metadata, permissions, sharing, statistics
 from pithos.logic.metadata import USER_DOMAIN
 from pithos.logic.nodes import ensure_account, find_account, later_than
 from pithos.logic.permissions import holders_of, require_owner
 from pithos.logic.quota import RESOURCE
-from pithos.models import Cluster, Grant, Node, Version
+from pithos.models import Cluster, Grant, Node, Statistics, Version
 from synnefo import audit
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
@@ -59,6 +61,12 @@ def show_account(credentials: Credentials, *, account: str, until: datetime | No
         quotas=quotas,
     )
     return view if until is None else _at(node, view, until)
+
+
+def object_count(account: str) -> int:
+    """Return how many objects an account's containers hold. One query."""
+    rows = Statistics.objects.filter(node__parent__name=account, node__parent__parent=None)
+    return int(rows.aggregate(count=Sum("current_count"))["count"] or 0)
 
 
 def _foreign(credentials: Credentials, account: str, until: datetime | None) -> AccountView:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Q
 
 from pithos.logic import asof, permissions
 from pithos.models import Grant, Node, PublicLink, Version
+from pithos.paths import encode
 from synnefo.credentials import Credentials
 from synnefo.errors import Forbidden
 
@@ -27,19 +28,22 @@ class ContainerEntry:
 
 @dataclass(frozen=True)
 class ContainerQuery:
-    """What to list."""
+    """What to list; the last three are of Swift's dialect."""
 
     limit: int
     marker: str = ""
     shared: bool = False
     public: bool = False
     until: datetime | None = None
+    prefix: str = ""
+    end_marker: str = ""
+    reverse: bool = False
 
 
 def list_containers(credentials: Credentials, *, account: str, query: ContainerQuery) -> list[ContainerEntry]:
     """Return one page of an account's containers, by name; raise Forbidden."""
     nodes = Node.objects.filter(
-        parent__name=account, parent__parent__isnull=True, parent__isnull=False, name__gt=query.marker
+        parent__name=account, parent__parent__isnull=True, parent__isnull=False, **_span(query)
     )
     owner = permissions.is_owner(credentials, account)
     if not owner:
@@ -54,13 +58,23 @@ def list_containers(credentials: Credentials, *, account: str, query: ContainerQ
         if query.public:
             wanted |= Q(pk__in=PublicLink.objects.values("node__parent"))
         nodes = nodes.filter(wanted)
-    page = nodes.select_related("policy", "statistics").order_by("name")
+    page = nodes.select_related("policy", "statistics").order_by("-name" if query.reverse else "name")
     if query.until is not None:
         existing = page.filter(
             pk__in=Version.objects.filter(node__parent__name=account, mtime__lt=query.until).values("node")
         )
-        return [_then(node, query.until) for node in existing[: query.limit]]
+        return _then(list(existing[: query.limit]), query.until)
     return [_entry(node, owner) for node in page[: query.limit]]
+
+
+def _span(query: ContainerQuery) -> dict[str, str]:
+    after, before = query.marker, query.end_marker
+    if query.reverse:
+        after, before = before, after
+    span = permissions.name_range("name", query.prefix) | {"name__gt": after}
+    if before:
+        span["name__lt"] = min(before, span.get("name__lt", before), key=encode)
+    return span
 
 
 def _entry(node: Node, owner: bool) -> ContainerEntry:
@@ -82,14 +96,16 @@ def policy_of(node: Node) -> dict[str, str]:
     return {"quota": str(policy.quota), "versioning": policy.versioning, "project": policy.project}
 
 
-def _then(node: Node, until: datetime) -> ContainerEntry:
-    sums = asof.versions(node, until).aggregate(count=Count("pk"), size=Sum("size"))
-    last = (
-        Version.objects.filter(Q(node=node) | Q(node__parent=node), mtime__lt=until)
-        .order_by("-mtime")
-        .values_list("mtime", flat=True)
-        .first()
-    )
-    return ContainerEntry(
-        node.name, node.statistics.modified, sums["count"], sums["size"] or 0, policy_of(node), last or until
-    )
+def _then(nodes: list[Node], until: datetime) -> list[ContainerEntry]:
+    sums = asof.sums(nodes, until)
+    return [
+        ContainerEntry(
+            node.name,
+            node.statistics.modified,
+            sums[node.pk].count,
+            sums[node.pk].bytes,
+            policy_of(node),
+            sums[node.pk].changed,
+        )
+        for node in nodes
+    ]

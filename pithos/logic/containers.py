@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db.models import Count, Sum
 
 from astakos import public as astakos
 from pithos.blocks.opened import block_store
-from pithos.logic import asof, metadata, permissions, possession, quota, statistics
+from pithos.logic import acl, asof, metadata, permissions, possession, quota, statistics, versions
 from pithos.logic.accounts import set_metadata
 from pithos.logic.metadata import USER_DOMAIN
 from pithos.logic.nodes import (
@@ -31,6 +32,7 @@ from synnefo.db.locks import atomic, retry_on_deadlock
 from synnefo.errors import BadRequest, Forbidden, NotFound
 
 _MAX_QUOTA = 2**63 - 1
+NO_LISTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def show_container(
     """Return what HEAD of a container shows; raise Forbidden or NotFound."""
     node = find_container(account, container)
     if not permissions.is_owner(credentials, account):
-        return _foreign(credentials, node, until)
+        return _foreign(credentials, account, node, until)
     if node is None:
         raise NotFound("The container does not exist.")
     if until is not None:
@@ -71,7 +73,25 @@ def show_container(
     )
 
 
-def _foreign(credentials: Credentials, node: Node | None, until: datetime | None) -> ContainerView:
+def metadata_of_container(account: str, container: str) -> dict[str, str]:
+    """Return a container's own metadata, empty if there is no such container. One query."""
+    rows = Attribute.objects.filter(
+        node__name=container, node__parent__name=account, node__parent__parent=None,
+        domain=USER_DOMAIN, is_latest=True, version__cluster=Cluster.CURRENT,
+    )  # fmt: skip
+    return dict(rows.values_list("key", "value"))
+
+
+def _foreign(
+    credentials: Credentials, account: str, node: Node | None, until: datetime | None
+) -> ContainerView:
+    if node is not None and until is None and acl.may_list(credentials, account, node.name):
+        return ContainerView(
+            node=node,
+            is_owner=False,
+            modified=node.statistics.modified,
+            object_keys=metadata.keys_in_use(node),
+        )
     seen = permissions.visible(node, permissions.holders_of(credentials.user_id)) if node else None
     if node is None or seen is None or until is not None:
         raise Forbidden("You may not see this container.")
@@ -116,8 +136,12 @@ def put_container(
     container: str,
     policy: Mapping[str, str],
     items: Mapping[str, str],
+    access_lists: Mapping[str, str] = NO_LISTS,
 ) -> bool:
-    """Create a container, or change an existing one as by POST with update; True if it was created."""
+    """Create a container, or change an existing one as by POST with update; True if it was created.
+
+    ``access_lists``: ``read_acl`` and ``write_acl`` in their kept form, where they are to change.
+    """
     require_owner(credentials, account)
     check_container(container)
     checked = parse_policy(policy, account)
@@ -131,7 +155,7 @@ def put_container(
         elif "project" in checked:
             _require_project(credentials, account, str(checked["project"]))
             node.policy.project = str(checked.pop("project"))
-        _apply_policy(credentials, node, checked)
+        _apply_policy(credentials, node, checked, access_lists)
         if items:
             set_metadata(node, items, merge=True, muser=credentials.user_id or account)
         now = later_than(None)
@@ -144,6 +168,7 @@ def put_container(
             f"container:{node.pk}",
             name=container,
             policy=dict(policy),
+            **access_lists,
         )
     return created
 
@@ -158,6 +183,7 @@ def update_container(
     items: Mapping[str, str],
     merge: bool,
     only_policy: bool = False,
+    access_lists: Mapping[str, str] = NO_LISTS,
 ) -> None:
     """Change policies and metadata: merged, or replaced as a whole (object-storage contract 5.4).
 
@@ -171,11 +197,13 @@ def update_container(
         checked.setdefault("versioning", settings.PITHOS_BACKEND_VERSIONING)
     with atomic():
         node = lock_container(account, container)
-        _apply_policy(credentials, node, checked)
+        _apply_policy(credentials, node, checked, access_lists)
         if not only_policy and (items or not merge):
             set_metadata(node, items, merge=merge, muser=credentials.user_id or account)
         statistics.touch(node, later_than(None))
-        audit.record(credentials, "container.update", f"container:{node.pk}", policy=dict(policy))
+        audit.record(
+            credentials, "container.update", f"container:{node.pk}", policy=dict(policy), **access_lists
+        )
 
 
 def upload_blocks(
@@ -224,14 +252,16 @@ def _quota(value: str) -> int:
     return int(value)
 
 
-def _apply_policy(credentials: Credentials, node: Node, checked: Mapping[str, int | str]) -> None:
+def _apply_policy(
+    credentials: Credentials, node: Node, checked: Mapping[str, int | str], access_lists: Mapping[str, str]
+) -> None:
     policy: ContainerPolicy = node.policy
     if "project" in checked:
         _move_project(credentials, node, str(checked["project"]))
     policy.quota = int(checked.get("quota", policy.quota))
     policy.versioning = str(checked.get("versioning", policy.versioning))
     ContainerPolicy.objects.filter(pk=policy.pk).update(
-        quota=policy.quota, versioning=policy.versioning, project=policy.project
+        quota=policy.quota, versioning=policy.versioning, project=policy.project, **access_lists
     )
 
 
@@ -239,10 +269,10 @@ def _move_project(credentials: Credentials, node: Node, project: str) -> None:
     account = node.parent
     assert account is not None
     _require_project(credentials, account.name, project)
-    current_bytes, history_bytes = (
-        Statistics.objects.filter(pk=node.pk).values_list("current_bytes", "history_bytes").get()
-    )
-    charged = current_bytes + (0 if settings.PITHOS_BACKEND_FREE_VERSIONING else history_bytes)
+    if settings.PITHOS_BACKEND_FREE_VERSIONING:
+        charged = Statistics.objects.values_list("current_bytes", flat=True).get(pk=node.pk)
+    else:
+        charged = versions.cost(Version.objects.filter(node__parent=node))
     quota.reassign(
         credentials,
         holder=account.name,

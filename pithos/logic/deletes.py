@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 
-from pithos.logic import public_links, quota, statistics, versions
+from pithos.logic import batches, quota, statistics, versions
 from pithos.logic.nodes import Address, later_than, lock_container
-from pithos.logic.permissions import require_owner
+from pithos.logic.permissions import require_delete, require_owner
 from pithos.logic.statistics import Delta
-from pithos.models import Attribute, Cluster, Grant, Node, PublicLink, Version
+from pithos.models import Cluster, Grant, Node, PublicLink, Version
 from pithos.paths import prefix_end
 from synnefo import audit
 from synnefo.credentials import Credentials
@@ -22,7 +23,7 @@ from synnefo.errors import Conflict, NotFound
 @retry_on_deadlock
 def delete_object(credentials: Credentials, *, address: Address, delimiter: str = "") -> None:
     """Delete an object, and with ``delimiter`` every object below it; raise Forbidden, NotFound."""
-    require_owner(credentials, address.account)
+    require_delete(credentials, address.account, address.container)
     with atomic():
         container = lock_container(address.account, address.container)
         objects = current_in(container).filter(node__name=address.name)
@@ -40,6 +41,28 @@ def delete_object(credentials: Credentials, *, address: Address, delimiter: str 
             name=address.path,
         )
         audit.record(credentials, "object.delete", f"container:{container.pk}", name=address.name)
+
+
+@retry_on_deadlock
+def delete_objects(
+    credentials: Credentials, *, account: str, container: str, names: Sequence[str]
+) -> frozenset[str]:
+    """Delete those of ``names`` that are there and return which; raise Forbidden, NotFound.
+
+    A fixed number of queries for each batch of them, and one charge.
+    """
+    require_delete(credentials, account, container)
+    with atomic():
+        node = lock_container(account, container)
+        found: set[str] = set()
+        freed = 0
+        for batch in batches.batches(list(dict.fromkeys(names))):
+            objects = current_in(node).filter(node__name__in=batch)
+            found.update(objects.values_list("node__name", flat=True))
+            freed += _delete_all(credentials, node, objects)
+        _free(credentials, node, freed)
+        audit.record(credentials, "object.delete", f"container:{node.pk}", name=container, count=len(found))
+    return frozenset(found)
 
 
 @retry_on_deadlock
@@ -62,11 +85,9 @@ def delete_container(credentials: Credentials, *, account: str, container: str) 
         if Node.objects.filter(parent=node, is_live=True).exists():
             raise Conflict("The container is not empty. Delete its objects first.")
         children = Version.objects.filter(node__parent=node)
-        charged = 0
-        if not settings.PITHOS_BACKEND_FREE_VERSIONING:
-            charged = children.filter(cluster=Cluster.HISTORY).aggregate(size=Sum("size"))["size"] or 0
-        _remove(children)
-        Node.objects.filter(parent=node).delete()
+        charged = versions.cost(children)
+        batches.remove(children)
+        batches.remove(Node.objects.filter(parent=node))
         _free(credentials, node, -charged)
         account_node = node.parent
         assert account_node is not None
@@ -85,7 +106,7 @@ def purge_object(credentials: Credentials, *, address: Address, until: datetime)
         if node is None:
             raise NotFound("The object does not exist.")
         old = Version.objects.filter(node=node, mtime__lte=until)
-        freed = _purge(container, old)
+        freed = _purge(container, old, Version.objects.filter(node=node))
         if not Version.objects.filter(node=node).exists():
             node.delete()
         elif not Version.objects.filter(node=node, cluster=Cluster.CURRENT).exists():
@@ -101,8 +122,8 @@ def purge_container(credentials: Credentials, *, account: str, container: str, u
     with atomic():
         node = lock_container(account, container)
         old = Version.objects.filter(node__parent=node, mtime__lte=until).exclude(cluster=Cluster.CURRENT)
-        freed = _purge(node, old)
-        Node.objects.filter(parent=node, versions__isnull=True).delete()
+        freed = _purge(node, old, Version.objects.filter(node__parent=node))
+        batches.remove(Node.objects.filter(parent=node, versions__isnull=True))
         _free(credentials, node, -freed)
         audit.record(credentials, "container.purge", f"container:{node.pk}", name=container)
 
@@ -124,35 +145,42 @@ def below_condition(prefix: str) -> Q:
 
 
 def _delete_all(credentials: Credentials, container: Node, objects: QuerySet[Version]) -> int:
-    """Put deletion marks on all of ``objects`` and return the bytes to charge (not positive)."""
-    chosen = list(objects)
-    delta, charge = Delta(), 0
-    nodes = [version.node_id for version in chosen]
-    for start in range(0, len(nodes), 1000):
-        Grant.objects.filter(node__in=nodes[start : start + 1000]).delete()
-        PublicLink.objects.filter(node__in=nodes[start : start + 1000]).delete()
-    muser = credentials.user_id or _owner(container)
-    for version in chosen:
-        change = versions.mark_deleted(container, version, muser=muser)
+    """Put deletion marks on all of ``objects`` and return the bytes to charge."""
+    delta, charge, last = Delta(), 0, ""
+    rows = objects.select_related(None).values_list("pk", "node_id", "size", "node__name")
+    while chosen := list(rows.filter(node__name__gt=last)[: batches.BATCH]):
+        places = [versions.Place(*row[:3]) for row in chosen]
+        change = delete_chosen(credentials, container, places)
         delta, charge = delta + change.delta, charge + change.charge
+        last = chosen[-1][3]
     statistics.apply(container, delta, later_than(None))
     return charge
 
 
-def delete_one(credentials: Credentials, container: Node, current: Version) -> tuple[Delta, int]:
-    """Put a deletion mark on one object in a locked container; return sums and charge for the caller."""
-    Grant.objects.filter(node=current.node).delete()
-    public_links.withdraw(current.node)
-    change = versions.mark_deleted(container, current, muser=credentials.user_id or _owner(container))
-    return change.delta, change.charge
+def delete_in_locked(credentials: Credentials, container: Node, objects: QuerySet[Version]) -> None:
+    """Delete ``objects`` of a locked container, sums and charge included."""
+    _free(credentials, container, _delete_all(credentials, container, objects))
 
 
-def _purge(container: Node, old: QuerySet[Version]) -> int:
-    """Remove versions, keep the sums right, and return the bytes that were charged for them."""
+def delete_chosen(
+    credentials: Credentials, container: Node, chosen: Sequence[Version | versions.Place]
+) -> versions.Effect:
+    """Put deletion marks on objects of a locked container; sums and charge are left to the caller."""
+    for batch in batches.batches(chosen):
+        nodes = [version.node_id for version in batch]
+        Grant.objects.filter(node__in=nodes).delete()
+        PublicLink.objects.filter(node__in=nodes).delete()
+    return versions.mark_deleted(container, chosen, muser=credentials.user_id or _owner(container))
+
+
+def _purge(container: Node, old: QuerySet[Version], everything: QuerySet[Version]) -> int:
+    """Remove ``old`` out of ``everything``, keep the sums right, and return the bytes this frees."""
     rows = old.order_by().values("cluster").annotate(count=Count("pk"), size=Sum("size"))
     sums = {row["cluster"]: (row["count"], row["size"]) for row in rows}
     current, history = sums.get(Cluster.CURRENT, (0, 0)), sums.get(Cluster.HISTORY, (0, 0))
-    _remove(old)
+    is_free = settings.PITHOS_BACKEND_FREE_VERSIONING
+    before = 0 if is_free else versions.cost(everything)
+    batches.remove(old)
     delta = Delta(
         current_count=-current[0],
         current_bytes=-current[1],
@@ -161,14 +189,7 @@ def _purge(container: Node, old: QuerySet[Version]) -> int:
         deleted_count=-sums.get(Cluster.DELETED, (0, 0))[0],
     )
     statistics.apply(container, delta, later_than(None))
-    return int(current[1] + (0 if settings.PITHOS_BACKEND_FREE_VERSIONING else history[1]))
-
-
-def _remove(old: QuerySet[Version]) -> None:
-    """Remove versions with their metadata, without loading them."""
-    serials = old.order_by().values("pk")
-    Attribute.objects.filter(version__in=serials).delete()
-    Version.objects.filter(pk__in=list(serials.values_list("pk", flat=True))).delete()
+    return int(current[1]) if is_free else before - versions.cost(everything)
 
 
 def _free(credentials: Credentials, container: Node, charge: int) -> None:

@@ -20,7 +20,7 @@ from pithos.logic.permissions import Sharing
 from pithos.logic.sharing import set_sharing
 from pithos.logic.statistics import touch
 from pithos.models import Attribute, Cluster, Grant, Node, PublicLink, Version
-from pithos.streams import read_range
+from pithos.streams import read_range, store_faults
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, retry_on_deadlock
@@ -59,16 +59,16 @@ def get_object(
     credentials: Credentials | None, *, uuid: str, version: int | None = None, domain: str | None = None
 ) -> ObjectInfo:
     """Return the current object of this id, or one version of it; raise NotFound, Forbidden."""
-    current = _current(uuid)
+    current = current_by_id(uuid)
     permissions.require_read(credentials, address_of(current))
     found = current
     if version is not None and version != current.pk:
-        rows = Version.objects.filter(pk=version, node=current.node).exclude(cluster=Cluster.DELETED)
+        rows = Version.objects.filter(pk=version, node=current.node).exclude(hash=None)
         wanted = rows.select_related("node__parent__parent").first()
         if wanted is None:
             raise NotFound("The object has no such version.")
         found = wanted
-    return _info(found, domain)
+    return info_of(found, domain)
 
 
 def get_object_at(
@@ -79,7 +79,7 @@ def get_object_at(
     current = find_current(address)
     if current is None:
         raise NotFound("The object does not exist.")
-    return _info(current, domain)
+    return info_of(current, domain)
 
 
 def list_domain_objects(credentials: Credentials | None, *, domain: str) -> list[ObjectInfo]:
@@ -146,16 +146,16 @@ def update_domain_metadata(
 
     Every other domain stays. Makes a new version. Raises NotFound, Forbidden, BadRequest.
     """
-    _check_items(domain, items)
-    address = address_of(_current(uuid))
+    check_items(domain, items)
+    address = address_of(current_by_id(uuid))
     permissions.require_write(credentials, address)
     with atomic():
-        container, current = _locked(address, uuid)
+        container, current = locked_by_id(address, uuid)
         version = updates.write_metadata(
             credentials, container, current, domain, dict(items), merge=not replace
         )
         audit.record(credentials, "object.metadata", f"object:{uuid}", domain=domain, version=version.pk)
-    return _info(_current(uuid), domain)
+    return info_of(current_by_id(uuid), domain)
 
 
 @retry_on_deadlock
@@ -164,13 +164,13 @@ def update_readers(credentials: Credentials, *, uuid: str, readers: Iterable[str
 
     Raises NotFound, and Forbidden for anybody but the owner.
     """
-    address = address_of(_current(uuid))
+    address = address_of(current_by_id(uuid))
     permissions.require_owner(credentials, address.account)
     holders = frozenset(reader.lower() for reader in readers)
     if any(not holder or len(holder) > permissions.MAX_HOLDER for holder in holders):
         raise BadRequest(f"A reader must have 1 to {permissions.MAX_HOLDER} characters.")
     with atomic():
-        container, current = _locked(address, uuid)
+        container, current = locked_by_id(address, uuid)
         writers = permissions.sharing_of(Grant.objects.filter(node=current.node)).write
         set_sharing(current.node, Sharing(holders - writers, writers))
         touch(container, clock.now())
@@ -179,7 +179,7 @@ def update_readers(credentials: Credentials, *, uuid: str, readers: Iterable[str
 
 def open_object(credentials: Credentials | None, *, uuid: str) -> Iterator[bytes]:
     """Return the object's data in pieces of up to 1 MiB; raise NotFound, Forbidden at once."""
-    current = _current(uuid)
+    current = current_by_id(uuid)
     permissions.require_read(credentials, address_of(current))
     require_available(current)
     digests = load_map(Part(current.mapfile, current.size))
@@ -191,12 +191,25 @@ def block_hashes(mapfile: str | None, *, size: int) -> list[str]:
     return [digest.hex() for digest in load_map(Part(mapfile, size))]
 
 
+def protect_blocks(mapfile: str | None, *, size: int) -> None:
+    """Keep a map and its blocks from being collected for another grace time; raise ServiceUnavailable."""
+    digests = load_map(Part(mapfile, size))
+    with store_faults():
+        block_store().protect_map(mapfile, digests)
+
+
+def address_by_id(*, uuid: str) -> Address:
+    """Return where the object of this id is; raise NotFound."""
+    return address_of(current_by_id(uuid))
+
+
 def public_id(*, uuid: str) -> str | None:
     """Return the public id of the object of this id, or None if it is not published."""
-    return PublicLink.objects.filter(node=_current(uuid).node).values_list("url", flat=True).first()
+    return PublicLink.objects.filter(node=current_by_id(uuid).node).values_list("url", flat=True).first()
 
 
-def _current(uuid: str) -> Version:
+def current_by_id(uuid: str) -> Version:
+    """Return the current version of the object of this id; raise NotFound."""
     rows = Version.objects.filter(uuid=uuid, cluster=Cluster.CURRENT, node__parent__parent__isnull=False)
     version = None if "\0" in uuid else rows.select_related("node__parent__parent").first()
     if version is None:
@@ -204,7 +217,7 @@ def _current(uuid: str) -> Version:
     return version
 
 
-def _locked(address: Address, uuid: str) -> tuple[Node, Version]:
+def locked_by_id(address: Address, uuid: str) -> tuple[Node, Version]:
     """Lock the object's container and look again; raise NotFound if the object has gone."""
     container = lock_container(address.account, address.container)
     current = latest_in(container, address.name)
@@ -213,7 +226,8 @@ def _locked(address: Address, uuid: str) -> tuple[Node, Version]:
     return container, current
 
 
-def _check_items(domain: str, items: Mapping[str, str]) -> None:
+def check_items(domain: str, items: Mapping[str, str]) -> None:
+    """Raise BadRequest for an item that cannot be stored, Forbidden for a domain that cannot exist."""
     for key, value in items.items():
         if not 0 < len(key) <= 128 or len(value) > 256 or "\0" in key + value:
             raise BadRequest(f"The metadata item {key[:128]!r} is too long or contains NUL.")
@@ -221,7 +235,8 @@ def _check_items(domain: str, items: Mapping[str, str]) -> None:
         raise Forbidden("There is no such metadata domain.")
 
 
-def _info(version: Version, domain: str | None) -> ObjectInfo:
+def info_of(version: Version, domain: str | None) -> ObjectInfo:
+    """Return what other services see of a version; its node, container and account must be loaded."""
     items = metadata.of_version(version).get(domain, {}) if domain is not None else {}
     return _build(version, items, permissions.sharing_of(Grant.objects.filter(node=version.node)))
 

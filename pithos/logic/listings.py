@@ -7,19 +7,19 @@ found by jumping over their contents, so that a folder costs one step however mu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from pithos.logic import asof, permissions
+from pithos.logic import acl, asof, checksums, permissions
 from pithos.logic.metadata import USER_DOMAIN
 from pithos.logic.nodes import find_container
-from pithos.logic.permissions import Sharing
+from pithos.logic.permissions import Sharing, name_range
 from pithos.models import Attribute, Cluster, Grant, Node, Version
-from pithos.paths import prefix_end
+from pithos.paths import encode, prefix_end
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden, NotFound
 
@@ -57,7 +57,12 @@ class MetaTerm:
 
 @dataclass(frozen=True)
 class ObjectQuery:
-    """What to list; ``virtual`` shows folders that exist only through the names in them."""
+    """What to list; ``virtual`` shows folders that exist only through the names in them.
+
+    The rest is of Swift's dialect: ``end_marker`` ends the listing before that name, ``reverse`` turns it
+    round (both markers with it), and with ``folds_ends`` a name that ends in the delimiter is a folder too,
+    and a marker inside a folder does not hide it.
+    """
 
     limit: int
     marker: str = ""
@@ -68,6 +73,9 @@ class ObjectQuery:
     shared: bool = False
     public: bool = False
     until: datetime | None = None
+    end_marker: str = ""
+    reverse: bool = False
+    folds_ends: bool = False
 
 
 @dataclass(slots=True)
@@ -113,16 +121,46 @@ def list_objects(
             else Forbidden("You may not see this container.")
         )
     visible = _visible(credentials, node, query, owner)
-    if query.until is not None:
-        return _page(query, _then(node, query))
-    nodes = _restricted(node, query, visible)
-    if query.delimiter and nodes is None:
-        entries = _page(query, _jumping(node, query))
-    else:
-        everything = Node.objects.filter(parent=node, is_live=True) if nodes is None else nodes
-        entries = _page(query, _walking(everything, query))
-    _add_sharing(credentials, node, [entry for entry in entries if isinstance(entry, ObjectEntry)], owner)
+    entries = _with_published(node, query) if query.public else _entries(node, query, visible)
+    if query.until is None and not query.folds_ends:
+        _add_sharing(credentials, node, [e for e in entries if isinstance(e, ObjectEntry)], owner)
     return entries
+
+
+def fill_checksums(entries: Iterable[Entry]) -> None:
+    """Work out missing MD5 checksums of a page, as far as that is quick; they are kept."""
+    missing = {
+        entry.version: entry for entry in entries if isinstance(entry, ObjectEntry) and not entry.checksum
+    }
+    budget = checksums.LISTING_BUDGET
+    for version in Version.objects.filter(pk__in=missing).order_by("size") if missing else ():
+        budget -= version.size
+        if budget < 0:
+            return
+        missing[version.pk].checksum = checksums.checksum_of(version)
+
+
+def _with_published(container: Node, query: ObjectQuery) -> list[Entry]:
+    """Return published objects, which no folder hides, and shared ones if these are asked for too."""
+    pages = [_entries(container, replace(query, delimiter="", shared=False), None)]
+    if query.shared:
+        pages.append(_entries(container, replace(query, public=False), None))
+    found = {(entry.name, isinstance(entry, Subdir)): entry for page in pages for entry in page}
+    return [found[key] for key in sorted(found)][: query.limit]
+
+
+def _entries(container: Node, query: ObjectQuery, visible: Q | None) -> list[Entry]:
+    """Return one page of objects and folders that are shared, published, or visible to a sharer."""
+    if query.until is not None:
+        shared = _restricted(container, replace(query, meta=()), visible)
+        return _page(query, _then(container, query, shared))
+    nodes = _restricted(container, query, visible)
+    if query.delimiter and nodes is None and not query.reverse:
+        return _page(query, _jumping(container, query))
+    everything = Node.objects.filter(parent=container, is_live=True) if nodes is None else nodes
+    if query.reverse:
+        return _page(query, _backwards(everything, query))
+    return _page(query, _walking(everything, query))
 
 
 def _visible(credentials: Credentials, node: Node, query: ObjectQuery, owner: bool) -> Q | None:
@@ -130,10 +168,13 @@ def _visible(credentials: Credentials, node: Node, query: ObjectQuery, owner: bo
         return None
     if query.until is not None or query.public:
         raise Forbidden("Only the owner may list a container's past or its public objects.")
+    assert node.parent is not None
+    if acl.may_list(credentials, node.parent.name, node.name):
+        return None
     seen = permissions.visible(node, permissions.holders_of(credentials.user_id))
     if seen is None:
         raise Forbidden("You may not see this container.")
-    beginning = Node.objects.filter(seen, parent=node, is_live=True, **_range("name", query.prefix))
+    beginning = Node.objects.filter(seen, parent=node, is_live=True, **name_range("name", query.prefix))
     if query.prefix and not beginning.exists():
         raise Forbidden("You may not see this part of the container.")
     return seen
@@ -146,9 +187,10 @@ def _restricted(container: Node, query: ObjectQuery, visible: Q | None) -> Query
     nodes = Node.objects.filter(parent=container, is_live=True)
     if visible is not None:
         nodes = nodes.filter(visible)
-    elif query.shared or query.public:
-        wanted = permissions.explicit(container) if query.shared else Q(pk__in=[])
-        nodes = nodes.filter(wanted | Q(public_link__isnull=False) if query.public else wanted)
+    elif query.shared:
+        nodes = nodes.filter(permissions.explicit(container))
+    elif query.public:
+        nodes = nodes.filter(public_link__isnull=False)
     for condition in _meta_conditions(query.meta, "node"):
         nodes = nodes.filter(condition)
     return nodes
@@ -173,21 +215,13 @@ def _meta_conditions(terms: Sequence[MetaTerm], link: str) -> Iterator[Any]:
             yield Exists(items(key=term.key, **{_LOOKUPS[term.operator]: term.value}))
 
 
-def _range(column: str, prefix: str) -> dict[str, str]:
-    """Return the conditions for names that begin with ``prefix``."""
-    if not prefix:
-        return {}
-    end = prefix_end(prefix)
-    return {f"{column}__gte": prefix} | ({f"{column}__lt": end} if end is not None else {})
-
-
 def folder_of(name: str, query: ObjectQuery) -> str | None:
     """Return the folder, with its delimiter, that hides ``name`` in this listing; None if it is listed."""
     if not query.delimiter:
         return None
     position = name.find(query.delimiter, len(query.prefix))
     end = position + len(query.delimiter)
-    return name[:end] if position != -1 and end < len(name) else None
+    return name[:end] if position != -1 and (end < len(name) or query.folds_ends) else None
 
 
 def _start(query: ObjectQuery) -> tuple[str, bool]:
@@ -197,9 +231,34 @@ def _start(query: ObjectQuery) -> tuple[str, bool]:
         return query.prefix, True
     if query.delimiter and marker.startswith(query.prefix):
         position = marker.find(query.delimiter, len(query.prefix))
-        if position != -1:  # the folder of the marker has been listed already
+        # The folder of the marker has been listed already; in Swift's dialect only if it is the marker.
+        is_folder = position + len(query.delimiter) == len(marker)
+        if position != -1 and (is_folder or not query.folds_ends):
             return _folder_end(marker[: position + len(query.delimiter)]), True
     return marker, False
+
+
+def _end(query: ObjectQuery) -> str | None:
+    """Return the name before which a listing ends, None if it goes on to the last."""
+    ends = [end for end in (prefix_end(query.prefix), query.end_marker) if end]
+    return min(ends, key=encode, default=None)
+
+
+def _backwards(nodes: QuerySet[Node], query: ObjectQuery) -> Iterator[ObjectEntry]:
+    """Yield the objects at ``nodes`` in reverse order; a folder is passed over once it is known."""
+    nodes = nodes.filter(versions__cluster=Cluster.CURRENT, **name_range("name", query.prefix))
+    if query.end_marker:
+        nodes = nodes.filter(name__gt=query.end_marker)
+    start = query.marker
+    count = _STEPS if query.delimiter else query.limit
+    while True:
+        page = (nodes.filter(name__lt=start) if start else nodes).order_by("-name")
+        rows = list(page.values_list("name", *(f"versions__{column}" for column in _COLUMNS))[:count])
+        for row in rows:
+            yield ObjectEntry(*row)
+        if len(rows) < count:
+            return
+        start = folder_of(rows[-1][0], query) or rows[-1][0]
 
 
 def _folder_end(folder: str) -> str:
@@ -218,7 +277,7 @@ def _page(query: ObjectQuery, entries: Iterable[ObjectEntry]) -> list[Entry]:
         if folder is None:
             page.append(entry)
             last = entry.name
-        elif query.virtual and folder != last:
+        elif query.virtual and folder != last and not (query.folds_ends and folder == query.marker):
             page.append(Subdir(folder))
             last = folder
         if len(page) >= query.limit:
@@ -230,7 +289,10 @@ def _walking(nodes: QuerySet[Node], query: ObjectQuery) -> Iterator[ObjectEntry]
     """Yield the objects at ``nodes`` in order, from the page's beginning on."""
     start, inclusive = _start(query)
     count = query.limit if not query.delimiter else _STEPS
-    nodes = nodes.filter(versions__cluster=Cluster.CURRENT, **_range("name", query.prefix)).order_by("name")
+    nodes = nodes.filter(versions__cluster=Cluster.CURRENT, **name_range("name", query.prefix))
+    nodes = nodes.order_by("name")
+    if query.end_marker:
+        nodes = nodes.filter(name__lt=query.end_marker)
     while True:
         rows = list(
             nodes.filter(**{"name__gte" if inclusive else "name__gt": start}).values_list(
@@ -267,9 +329,10 @@ def _jump(container: Node, query: ObjectQuery, start: str, count: int) -> list[V
     """Let the database walk ``count`` steps: to the next name, or past the folder of the name before."""
     position = "strpos" if connection.vendor == "postgresql" else "instr"
     _folder_end(query.delimiter)
-    end = prefix_end(query.prefix)
+    end = _end(query)
     below = "AND n.name < %(end)s" if end is not None else ""
     first = f"n.parent_id = %(parent)s AND n.is_live {below}"
+    shorter = "<=" if query.folds_ends else "<"
     found = f"{position}(substr(walk.name, %(after)s), %(delimiter)s)"
     statement = f"""
         WITH RECURSIVE walk(name) AS (
@@ -279,7 +342,7 @@ def _jump(container: Node, query: ObjectQuery, start: str, count: int) -> list[V
             SELECT (SELECT n.name FROM pithos_node n
                     WHERE {first} AND n.name >= CASE
                         WHEN {found} > 0
-                             AND {found} + %(skipped)s < length(walk.name)
+                             AND {found} + %(skipped)s {shorter} length(walk.name)
                         THEN substr(walk.name, 1, {found} + %(skipped)s - 1) || %(successor)s
                         ELSE walk.name || %(lowest)s END
                     ORDER BY n.name LIMIT 1)
@@ -307,13 +370,15 @@ def _jump(container: Node, query: ObjectQuery, start: str, count: int) -> list[V
     return list(Version.objects.raw(statement, parameters))
 
 
-def _then(container: Node, query: ObjectQuery) -> Iterator[ObjectEntry]:
-    """Yield the objects as they were at the moment of the query."""
+def _then(container: Node, query: ObjectQuery, shared: QuerySet[Node] | None) -> Iterator[ObjectEntry]:
+    """Yield the objects as they were at the moment of the query; ``shared`` are those shared today."""
     assert query.until is not None
     start, inclusive = _start(query)
-    rows = asof.versions(container, query.until).filter(
-        **_range("node__name", query.prefix), **{"node__name__gte" if inclusive else "node__name__gt": start}
-    )
+    beginning = {"node__name__gte" if inclusive else "node__name__gt": start}
+    rows = asof.versions(container, query.until).filter(**name_range("node__name", query.prefix))
+    rows = rows.filter(**beginning)
+    if shared is not None:
+        rows = rows.filter(node__in=shared)
     for condition in _meta_conditions(query.meta, "version"):
         rows = rows.filter(condition)
     columns = rows.order_by("node__name").values_list("node__name", *_COLUMNS)
@@ -326,8 +391,9 @@ def _add_sharing(credentials: Credentials, container: Node, entries: list[Object
     if not entries:
         return
     grants: dict[str, list[Grant]] = {}
+    first, last = sorted((entries[0].name, entries[-1].name), key=encode)
     rows = Grant.objects.filter(
-        node__parent=container, node__name__gte=entries[0].name, node__name__lte=entries[-1].name
+        node__parent=container, node__name__gte=first, node__name__lte=last
     ).select_related("node")
     for grant in rows:
         grants.setdefault(grant.node.name, []).append(grant)

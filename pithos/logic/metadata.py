@@ -11,6 +11,7 @@ from pithos.models import Attribute, Node, Version
 from synnefo.errors import BadRequest
 
 USER_DOMAIN = "pithos"
+_ROWS = 5000
 
 Domains = dict[str, dict[str, str]]
 
@@ -76,15 +77,26 @@ def keys_in_use(container: Node) -> list[str]:
 
 def store(version: Version, node: Node, domains: Mapping[str, Mapping[str, str]]) -> None:
     """Write a new version's metadata."""
+    store_all([(version, node, domains)])
+
+
+def store_all(items: Iterable[tuple[Version, Node, Mapping[str, Mapping[str, str]]]]) -> None:
+    """Write the metadata of new versions."""
     rows = [
         Attribute(version=version, node=node, parent_id=node.parent_id, domain=domain, key=key, value=value)
-        for domain, items in domains.items()
-        for key, value in items.items()
+        for version, node, domains in items
+        for domain, pairs in domains.items()
+        for key, value in pairs.items()
     ]
     if rows:
-        Attribute.objects.bulk_create(rows)
+        Attribute.objects.bulk_create(rows, batch_size=_ROWS)
 
 
 def retire(version: Version) -> None:
     """Mark a version's metadata as no longer that of its node."""
-    Attribute.objects.filter(version=version, is_latest=True).update(is_latest=False)
+    retire_all([version.pk])
+
+
+def retire_all(serials: Iterable[int]) -> None:
+    """Mark the metadata of versions as no longer that of their nodes."""
+    Attribute.objects.filter(version__in=list(serials), is_latest=True).update(is_latest=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -117,9 +118,13 @@ def create_container(account: Node, name: str, *, muser: str) -> Node | None:
 
 
 def find_current(address: Address) -> Version | None:
-    """Return the object's current version with node, container, account and public link, or None."""
+    """Return the object's current version with node, container, account and public link, or None.
+
+    An expired object is gone at once, whenever it is removed.
+    """
     return (
         Version.objects.filter(
+            Q(expires=None) | Q(expires__gt=clock.now()),
             cluster=Cluster.CURRENT,
             node__name=address.name,
             node__parent__name=address.container,
@@ -139,7 +144,7 @@ def find_version(address: Address, serial: int) -> Version | None:
             node__parent__name=address.container,
             node__parent__parent__name=address.account,
         )
-        .exclude(cluster=Cluster.DELETED)
+        .exclude(hash=None)
         .select_related("node__parent__parent", "node__public_link")
         .first()
     )
@@ -150,9 +155,22 @@ def latest_in(container: Node, name: str) -> Version | None:
     return (
         Version.objects.filter(node__parent=container, node__name=name)
         .exclude(cluster=Cluster.HISTORY)
-        .select_related("node", "node__public_link")
+        .select_related("node")
         .first()
     )
+
+
+def latest_of(container: Node, names: Sequence[str]) -> dict[str, Version]:
+    """Return the latest versions of many names in a locked container, by name. Two queries.
+
+    In two steps, because a join of two long lists is easily planned as one loop inside the other.
+    """
+    nodes = {node.pk: node for node in Node.objects.filter(parent=container, name__in=names)}
+    found: dict[str, Version] = {}
+    for version in Version.objects.filter(node__in=nodes.keys()).exclude(cluster=Cluster.HISTORY):
+        version.node = nodes[version.node_id]
+        found[version.node.name] = version
+    return found
 
 
 def later_than(previous: datetime | None) -> datetime:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import Q
 
 from pithos.blocks.opened import block_store
 from pithos.hashing import block_count
-from pithos.logic import metadata, permissions, public_links
+from pithos.logic import metadata, permissions, public_links, static_manifests
 from pithos.logic.metadata import USER_DOMAIN
 from pithos.logic.nodes import Address, find_current, find_version, get_container
 from pithos.logic.permissions import Sharing
@@ -19,24 +20,35 @@ from pithos.models import Availability, Cluster, Node, Version
 from pithos.paths import prefix_end
 from pithos.streams import read_range, store_faults
 from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, Forbidden, NotFound
+from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound
 
 MANIFEST = "X-Object-Manifest"
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of an object's data: a block map and its size in bytes."""
+    """A stretch of an object's data: a block map and its size in bytes.
+
+    ``offset`` and ``length`` choose a part of the map's data; None means all of it.
+    """
 
     mapfile: str | None
     size: int
+    offset: int = 0
+    length: int | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Return how many bytes this adds to the object."""
+        return self.size if self.length is None else self.length
 
 
 @dataclass(frozen=True)
 class ObjectView:
     """An object as one caller sees it.
 
-    ``size`` in bytes and ``etag`` are of what a GET sends; for a manifest that is its segments.
+    ``size`` in bytes and ``etag`` are of what a GET sends; for a manifest that is its ``segments``, or of a
+    static one the ``listed`` objects.
     """
 
     address: Address
@@ -50,6 +62,8 @@ class ObjectView:
     size: int
     etag: str
     parts: tuple[Part, ...]
+    segments: tuple[Version, ...] | None = None
+    listed: tuple[static_manifests.Found, ...] | None = None
 
 
 def etag_of(version: Version) -> str:
@@ -67,15 +81,15 @@ def address_of(version: Version) -> Address:
 
 
 def show_object(
-    credentials: Credentials, *, address: Address, serial: str | None = None, expand: bool = True
+    credentials: Credentials, *, address: Address, serial: str | None = None, expand: bool | None = True
 ) -> ObjectView:
     """Return an object, or one version of it, for its owner or somebody with a grant.
 
     ``serial`` is the wanted version as the client wrote it; ``expand`` resolves a manifest and fails if that
-    cannot be done, which HEAD does not want. Raises Forbidden and NotFound.
+    cannot be done, which HEAD does not want; None leaves manifests as they are. Raises Forbidden, NotFound.
     """
     effective = permissions.effective(address)
-    access = permissions.allowed_to(credentials, address.account, effective.sharing)
+    access = permissions.read_access(credentials, address, effective.sharing)
     if access is None:
         raise Forbidden("You may not read this object.")
     version, modified = _find(address, serial)
@@ -84,7 +98,7 @@ def show_object(
     shared = serial is None and bool(effective.sharing)
     view = _view(address, version, modified)
     return _with_sharing(
-        _expanded(credentials, view, strict=expand),
+        view if expand is None else _expanded(credentials, view, strict=expand),
         sharing=effective.sharing if shared else Sharing(),
         shared_by=effective.name if shared and effective.name != address.name else None,
         allowed_to=access if shared and access != "owner" else None,
@@ -111,7 +125,7 @@ def list_versions(credentials: Credentials, *, address: Address) -> list[tuple[i
             node__parent__name=address.container,
             node__parent__parent__name=address.account,
         )
-        .exclude(cluster=Cluster.DELETED)
+        .exclude(hash=None)
         .order_by("pk")
         .values_list("pk", "mtime")
     )
@@ -147,10 +161,10 @@ def read(view: ObjectView, offset: int, length: int) -> Iterator[bytes]:
     start = 0
     for part in view.parts:
         first = max(offset, start)
-        last = min(offset + length, start + part.size)
+        last = min(offset + length, start + part.bytes)
         if first < last:
-            yield from read_range(store, load_map(part), first - start, last - first)
-        start += part.size
+            yield from read_range(store, load_map(part), part.offset + first - start, last - first)
+        start += part.bytes
 
 
 def _find(address: Address, serial: str | None) -> tuple[Version, datetime]:
@@ -196,6 +210,8 @@ def _with_sharing(view: ObjectView, **fields: object) -> ObjectView:
 
 def _expanded(credentials: Credentials, view: ObjectView, *, strict: bool) -> ObjectView:
     """Replace a manifest's data by that of its segments, each checked with the requester's rights."""
+    if view.version.is_static_manifest:
+        return _listed(credentials, view, strict=strict)
     manifest = view.metadata.get(MANIFEST)
     if manifest is None:
         return view
@@ -210,7 +226,21 @@ def _expanded(credentials: Credentials, view: ObjectView, *, strict: bool) -> Ob
         joined = "".join(etag_of(segment) for segment in segments)
         etag = hashlib.md5(joined.encode(), usedforsecurity=False).hexdigest()
     parts = tuple(Part(segment.mapfile, segment.size) for segment in segments)
-    return replace(view, parts=parts, size=sum(part.size for part in parts), etag=etag)
+    size = sum(part.size for part in parts)
+    return replace(view, parts=parts, size=size, etag=etag, segments=tuple(segments))
+
+
+def _listed(credentials: Credentials, view: ObjectView, *, strict: bool) -> ObjectView:
+    manifest = b"".join(read(view, 0, view.size))
+    try:
+        found = static_manifests.expand(credentials, address=view.address, manifest=manifest)
+    except (Conflict, Forbidden):
+        if strict:
+            raise
+        return view
+    parts = tuple(Part(item.version.mapfile, item.version.size, item.offset, item.length) for item in found)
+    size = sum(part.bytes for part in parts)
+    return replace(view, parts=parts, size=size, etag=static_manifests.etag_of(found), listed=tuple(found))
 
 
 def _segments(credentials: Credentials, account: str, manifest: str) -> list[Version]:
@@ -225,8 +255,10 @@ def _segments(credentials: Credentials, account: str, manifest: str) -> list[Ver
     everything = Version.objects.filter(node__in=nodes, cluster=Cluster.CURRENT)
     rows = list(everything.select_related("node").order_by("node__name"))
     if not permissions.is_owner(credentials, account):
-        seen = permissions.visible(container, permissions.holders_of(credentials.user_id))
-        readable = set(nodes.filter(seen).values_list("pk", flat=True)) if seen is not None else set()
+        seen = permissions.visible(container, permissions.holders_of(credentials.user_id)) or Q(pk__in=[])
+        if credentials.user_id == permissions.EVERYBODY:
+            seen |= Q(public_link__isnull=False)
+        readable = set(nodes.filter(seen).values_list("pk", flat=True))
         if any(row.node_id not in readable for row in rows):
             raise Forbidden("You may not read all segments of this object.")
     for row in rows:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Q
 
+from pithos.logic import acl
 from pithos.logic.nodes import Address
 from pithos.models import Access, Cluster, Grant, GroupMember, Node
 from pithos.paths import ancestors, below, is_directory_type, prefix_end
@@ -93,36 +94,99 @@ def effective(address: Address) -> Effective:
 
     Only directories that exist now count, and the closest one decides alone. One query.
     """
+    granted = _granted(
+        address.account, address.container, Q(node__name__in=[address.name, *ancestors(address.name)])
+    )
+    return _closest(address.name, granted)
+
+
+@dataclass
+class _Granted:
+    """A path with grants of its own; ``is_directory`` says whether they reach below it."""
+
+    is_directory: bool
+    read: set[str] = field(default_factory=set)
+    write: set[str] = field(default_factory=set)
+
+
+def _granted(account: str, container: str, condition: Q) -> dict[str, _Granted]:
     rows = Grant.objects.filter(
-        node__name__in=[address.name, *ancestors(address.name)],
-        node__parent__name=address.container,
-        node__parent__parent__name=address.account,
+        condition,
+        node__parent__name=container,
+        node__parent__parent__name=account,
         node__versions__cluster=Cluster.CURRENT,
     ).values_list("node__name", "access", "holder", "node__versions__type")
-    by_name: dict[str, list[tuple[int, str]]] = {}
+    found: dict[str, _Granted] = {}
     for name, access, holder, content_type in rows:
-        if name == address.name or is_directory_type(content_type):
-            by_name.setdefault(name, []).append((access, holder))
-    if not by_name:
+        entry = found.setdefault(name, _Granted(is_directory_type(content_type)))
+        (entry.write if access == Access.WRITE else entry.read).add(holder)
+    return found
+
+
+def _closest(name: str, granted: Mapping[str, _Granted]) -> Effective:
+    candidates = [above for above in ancestors(name) if above in granted and granted[above].is_directory]
+    if name in granted:
+        candidates.append(name)
+    if not candidates:
         return Effective(Sharing(), None)
-    longest = max(by_name, key=len)
-    chosen = by_name[longest]
-    return Effective(
-        Sharing(
-            frozenset(holder for access, holder in chosen if access == Access.READ),
-            frozenset(holder for access, holder in chosen if access == Access.WRITE),
-        ),
-        longest,
+    longest = max(candidates, key=len)
+    chosen = granted[longest]
+    return Effective(Sharing(frozenset(chosen.read), frozenset(chosen.write)), longest)
+
+
+def require_all(
+    credentials: Credentials | None, account: str, container: str, names: Sequence[str], *, write: bool
+) -> None:
+    """Raise Forbidden unless the caller may read (or ``write``) every one of ``names``. Two queries."""
+    if is_owner(credentials, account) or not names:
+        return
+    assert credentials is not None
+    if (acl.may_write if write else acl.may_read)(credentials, account, container):
+        return
+    common = _common_beginning(names)
+    condition = Q(node__name__in=ancestors(common + "/"))
+    if common:
+        condition |= Q(**name_range("node__name", common))
+    else:
+        condition = Q()
+    granted = _granted(account, container, condition)
+    holders = holders_of(credentials.user_id)
+    for name in names:
+        sharing = _closest(name, granted).sharing
+        if not holders & (sharing.write if write else sharing.read | sharing.write):
+            raise Forbidden(f"You may not {'write' if write else 'read'} all of these objects.")
+
+
+def _common_beginning(names: Sequence[str]) -> str:
+    first, last = min(names), max(names)
+    same = next(
+        (i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first)
     )
+    return first[:same]
+
+
+def name_range(column: str, prefix: str) -> dict[str, str]:
+    """Return the conditions for names that begin with ``prefix``."""
+    if not prefix:
+        return {}
+    end = prefix_end(prefix)
+    return {f"{column}__gte": prefix} | ({f"{column}__lt": end} if end is not None else {})
 
 
 def holders_of(user: str) -> frozenset[str]:
-    """Return every holder name that includes the user: himself, everybody, and his groups. One query."""
+    """Return every holder name that includes the user: himself, everybody, and his groups. One query.
+
+    Grants are made to users; who has no name is none of them.
+    """
+    if not user:
+        return frozenset()
     groups = GroupMember.objects.filter(member=user).values_list("owner", "name")
     return frozenset([EVERYBODY, user.lower(), *(f"{owner}:{name}".lower() for owner, name in groups)])
 
 
 def _includes(user: str, holders: frozenset[str]) -> bool:
+    if not user:
+        return False
     if EVERYBODY in holders or user.lower() in holders:
         return True
     return any(":" in holder for holder in holders) and bool(holders_of(user) & holders)
@@ -144,16 +208,31 @@ def require_read(credentials: Credentials | None, address: Address) -> None:
     """Raise Forbidden unless the caller may read the path, whether it exists or not."""
     if is_owner(credentials, address.account):
         return
-    if allowed_to(credentials, address.account, effective(address).sharing) is None:
+    if read_access(credentials, address, effective(address).sharing) is None:
         raise Forbidden("You may not read this object.")
+
+
+def read_access(credentials: Credentials | None, address: Address, sharing: Sharing) -> str | None:
+    """Return what the caller may do with a path of these grants, the container's access list included."""
+    access = allowed_to(credentials, address.account, sharing)
+    if access is None and credentials is not None:
+        return "read" if acl.may_read(credentials, address.account, address.container) else None
+    return access
 
 
 def require_write(credentials: Credentials, address: Address) -> None:
     """Raise Forbidden unless the caller may write the path, whether it exists or not."""
     if is_owner(credentials, address.account):
         return
-    if allowed_to(credentials, address.account, effective(address).sharing) not in ("owner", "write"):
+    granted = allowed_to(credentials, address.account, effective(address).sharing) in ("owner", "write")
+    if not granted and not acl.may_write(credentials, address.account, address.container):
         raise Forbidden("You may not write this object.")
+
+
+def require_delete(credentials: Credentials, account: str, container: str) -> None:
+    """Raise Forbidden unless the caller owns the account or writes to all of the container."""
+    if not is_owner(credentials, account) and not acl.may_write(credentials, account, container):
+        raise Forbidden("Only the account's owner may do this.")
 
 
 def visible(container: Node, holders: frozenset[str]) -> Q | None:
@@ -198,9 +277,6 @@ def _below(directories: Sequence[tuple[int, str]], matching: set[int]) -> Q:
     """Combine directories, shortest first, so that a closer one overrides those above it."""
     condition = Q(pk__in=[])
     for pk, name in sorted(directories, key=lambda item: len(item[1])):
-        inside = Q(name__gt=below(name))
-        end = prefix_end(below(name))
-        if end is not None:
-            inside &= Q(name__lt=end)
+        inside = Q(**name_range("name", below(name)))
         condition = condition | inside if pk in matching else condition & ~inside
     return condition

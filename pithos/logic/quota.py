@@ -11,6 +11,10 @@ CLIENT_KEY = "pithos"
 RESOURCE = "pithos.diskspace"
 
 
+#: Whom bytes are charged to: the account's owner and the container's project.
+Purse = tuple[str, str]
+
+
 class ProjectOverLimit(OverLimit):
     """A project's or member's disk space is exhausted; clients know this answer as ``fault``."""
 
@@ -25,6 +29,23 @@ def charge(credentials: Credentials, *, holder: str, project: str, quantity: int
     """
     if quantity:
         commit(credentials, astakos.charge(holder, project, {RESOURCE: quantity}), name=name)
+
+
+def charge_moved(
+    credentials: Credentials, *, taken: Purse, quantity: int, given: Purse, freed: int, name: str
+) -> None:
+    """Charge one purse and free bytes of another, all or nothing; equal purses are charged the sum.
+
+    One commission for both, so that two opposite moves take the holdings in one order. Raises like
+    ``charge``.
+    """
+    if taken == given:
+        quantity, freed = quantity - freed, 0
+    provisions = astakos.charge(*taken, {RESOURCE: quantity}) if quantity else []
+    if freed:
+        provisions += astakos.charge(*given, {RESOURCE: -freed})
+    if provisions:
+        commit(credentials, provisions, name=name)
 
 
 def reassign(

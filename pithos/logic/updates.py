@@ -109,7 +109,7 @@ def update_object_data(
     current = _found(find_current(address))
     wish.conditions.check_write(etag_of(current))
     _offset(change.content_range, current.size)
-    data = _data(credentials, change)
+    data = _data(credentials, address, change)
     for _ in range(_ATTEMPTS):
         written = _apply(credentials, address=address, change=change, data=data, wish=wish, merge=merge)
         if written is not None:
@@ -147,20 +147,24 @@ def _offset(content_range: ContentRange, size: int) -> int:
     return offset
 
 
-def _data(credentials: Credentials, change: DataUpdate) -> Stretch:
-    """Return the data to write, stored."""
-    length = change.content_range.length
+def _data(credentials: Credentials, address: Address, change: DataUpdate) -> Stretch | None:
+    """Return the data to write, stored; None if it is the object's own, which each attempt looks at anew."""
     if change.source is None:
         content = store_body(block_store(), change.body or ())
-        if length is not None and content.size != length:
+        if change.content_range.length not in (None, content.size):
             raise BadRequest("The body's length is not the length of Content-Range.")
         return Stretch(content.digests, content.size)
     permissions.require_read(credentials, change.source)
-    if change.serial is None:
-        version = find_current(change.source)
-    else:
-        version = find_version(change.source, parse_serial(change.serial))
-    source = _found(version)
+    if change.serial is not None:
+        return _beginning_of(_found(find_version(change.source, parse_serial(change.serial))), change)
+    if change.source == address:
+        return None
+    return _beginning_of(_found(find_current(change.source)), change)
+
+
+def _beginning_of(source: Version, change: DataUpdate) -> Stretch:
+    """Return as many bytes of a source as the change takes."""
+    length = change.content_range.length
     if length is not None and length > source.size:
         raise BadRequest(f"The source object has only {source.size} bytes.")
     whole = Stretch(digests_of(source), source.size)
@@ -174,7 +178,7 @@ def _apply(
     *,
     address: Address,
     change: DataUpdate,
-    data: Stretch,
+    data: Stretch | None,
     wish: Wish,
     merge: bool,
 ) -> Written | None:
@@ -184,6 +188,8 @@ def _apply(
     if base.is_snapshot:
         raise Forbidden("A snapshot's data cannot be changed.")
     offset = _offset(change.content_range, base.size)
+    if data is None:
+        data = _beginning_of(base, change)
     size = max(base.size, offset + data.size)
     if change.content_range.total is not None and size > base.size:
         raise RangeNotSatisfiable("The data would reach beyond the object's end.")

@@ -6,8 +6,9 @@ what the request depends on, and then makes the version, its charge and the sums
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from django.conf import settings
 
@@ -40,7 +41,8 @@ from synnefo.errors import BadRequest, Conflict, Forbidden, Unprocessable
 class Wish:
     """What a writing request says about the object besides its data.
 
-    ``content_type`` None keeps or guesses it; ``sharing`` and ``public`` None leave them as they are.
+    ``content_type`` None keeps or guesses it; ``sharing`` and ``public`` None leave them as they are; at
+    ``expires`` the object stops to exist; ``is_static_manifest``: the data lists the objects to send instead.
     """
 
     content_type: str | None = None
@@ -48,17 +50,46 @@ class Wish:
     sharing: Sharing | None = None
     public: bool | None = None
     conditions: Conditions = NO_CONDITIONS
+    expires: datetime | None = None
+    is_static_manifest: bool = False
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a write made: version number, entity tag, object id, size in bytes, and bytes it costs."""
+    """What a write made: version number, entity tag, object id, size in bytes, bytes it costs, MD5, time."""
 
     version: int
     etag: str
     uuid: str
     size: int
     charge: int
+    checksum: str
+    modified: datetime
+
+
+def written_of(version: Version, charge: int) -> Written:
+    """Return what became of a write."""
+    return Written(
+        version.pk, etag_of(version), version.uuid, version.size, charge, version.checksum, version.mtime
+    )
+
+
+def as_static_manifest(wish: Wish) -> Wish:
+    """Return the wish for an object whose data lists others."""
+    return replace(wish, is_static_manifest=True)
+
+
+def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield data that comes in pieces of any size as whole blocks, the last one excepted."""
+    size = settings.PITHOS_BACKEND_BLOCK_SIZE
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        while len(buffer) >= size:
+            yield bytes(buffer[:size])
+            del buffer[:size]
+    if buffer:
+        yield bytes(buffer)
 
 
 class MissingBlocks(Conflict):
@@ -158,6 +189,8 @@ def _commit(credentials: Credentials, address: Address, content: Content, wish: 
             mapfile=mapfile,
             uuid=current.uuid if current else "",
             source=current.pk if current else None,
+            expires=wish.expires,
+            is_static_manifest=wish.is_static_manifest,
         )
         return finish_write(
             credentials,
@@ -181,12 +214,10 @@ def finish_write(
     domains: Domains,
     wish: Wish,
     blocks: Iterable[bytes],
-    charged: bool = True,
 ) -> Written:
     """Make the version in the locked container with everything that goes with it.
 
-    ``blocks`` are digests the account may not have had before; ``charged`` is false where the caller charges
-    for several objects at once.
+    ``blocks`` are digests the account may not have had before.
     """
     change = versions.add(
         container, address.name, previous, state, domains, muser=credentials.user_id or address.account
@@ -200,16 +231,15 @@ def finish_write(
     possession.remember(account, blocks)
     statistics.apply(container, change.delta, change.version.mtime)
     quota.check_container(container, grew=change.delta.current_bytes)
-    if charged:
-        quota.charge(
-            credentials,
-            holder=address.account,
-            project=container.policy.project,
-            quantity=change.charge,
-            name=address.path,
-        )
+    quota.charge(
+        credentials,
+        holder=address.account,
+        project=container.policy.project,
+        quantity=change.charge,
+        name=address.path,
+    )
     version = change.version
-    return Written(version.pk, etag_of(version), version.uuid, version.size, change.charge)
+    return written_of(version, change.charge)
 
 
 def _other_domains(current: Version | None) -> Domains:

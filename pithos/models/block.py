@@ -22,6 +22,8 @@ class AccountBlock(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "digest"], name="pithos_account_block_item_key"),
         ]
+        # Collection looks for the rows of blocks that are gone.
+        indexes = [models.Index(fields=["digest"], name="pithos_block_digest_idx")]
 
     def __str__(self) -> str:
         return f"{self.account_id}: {bytes(self.digest).hex()}"

@@ -79,6 +79,9 @@ class ContainerPolicy(models.Model):
     quota = models.BigIntegerField(default=0)
     versioning = models.CharField(max_length=8, choices=Versioning.choices, default=Versioning.AUTO)
     project = models.CharField(max_length=256)
+    # Who may read or write all of the container, as Swift's clients write it (object-storage contract 22).
+    read_acl = models.CharField(max_length=2048, default="")
+    write_acl = models.CharField(max_length=2048, default="")
 
     class Meta:
         db_table = "pithos_container_policy"

@@ -28,6 +28,8 @@ class Availability(models.IntegerChoices):
 class Version(models.Model):
     """One state of a node. Its id is the version number that clients see.
 
+    A deletion mark has no hash, also when the object was made again and the mark is history.
+
     ``size`` in bytes; ``hash`` the object hash in hexadecimal; ``checksum`` the MD5 or empty; ``mapfile`` the
     name of the block map, null when there are no blocks; ``source`` the version this one was made from.
     """
@@ -46,6 +48,10 @@ class Version(models.Model):
     map_check_timestamp = models.DateTimeField(null=True)
     mapfile = models.CharField(max_length=256, null=True)
     is_snapshot = models.BooleanField(default=False)
+    # The data is a list of other objects, in whose place their data is sent (object-storage contract 22).
+    is_static_manifest = models.BooleanField(default=False)
+    # When the object stops to exist.
+    expires = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "pithos_version"
@@ -66,6 +72,11 @@ class Version(models.Model):
                 fields=["uuid"], condition=Q(cluster=Cluster.CURRENT), name="pithos_version_uuid_idx"
             ),
             models.Index(fields=["mapfile"], name="pithos_version_mapfile_idx"),
+            models.Index(
+                fields=["expires"],
+                condition=Q(cluster=Cluster.CURRENT, expires__isnull=False),
+                name="pithos_version_expires_idx",
+            ),
         ]
 
     def __str__(self) -> str:

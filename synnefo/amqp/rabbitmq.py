@@ -227,6 +227,7 @@ class RabbitClient(Client):
         for message in self._pending:
             if message.epoch != link.epoch:
                 message.epoch, message.number = link.epoch, 0
+                # mypy does not type defaults of lambdas.
                 link.post(lambda channel, message=message: message.send(link, channel))  # type: ignore[misc]
 
     def _after_loss(self, failure: AmqpError) -> None:
@@ -276,6 +277,7 @@ class RabbitClient(Client):
         if link is None or not link.is_open:
             return
         for tag in list(self._consumer_tags):
+            # mypy does not type defaults of lambdas.
             link.call(lambda channel, done, tag=tag: channel.basic_cancel(tag, callback=done), CALL_SECONDS)  # type: ignore[misc]
         with self._changed:
             waiting, self._inbox = list(self._inbox), deque()
@@ -332,6 +334,7 @@ class RabbitClient(Client):
                     return
             self._outstanding.difference_update(tags)
             for tag in tags:
+                # mypy does not type defaults of lambdas.
                 link.post(lambda channel, tag=tag: channel.basic_ack(tag))  # type: ignore[misc]
 
     def reject(self, delivery: Delivery, requeue: bool = False) -> None:

@@ -65,8 +65,9 @@ class ApiService:
         def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             return self._answer(request, lambda: self._dispatch(request, methods, auth, args, kwargs))
 
-        view.verbs = tuple(methods)  # type: ignore[attr-defined]
-        view.is_open = not auth  # type: ignore[attr-defined]
+        # Functions may have attributes; the route table's tests read these.
+        view.verbs = tuple(methods)  # type: ignore[attr-defined]  # see above
+        view.is_open = not auth  # type: ignore[attr-defined]  # see above
         return re_path(rf"^{regex}$", _csrf_exempt(view))
 
     def catch_all(self) -> URLPattern:
@@ -78,7 +79,7 @@ class ApiService:
 
             return self._answer(request, refuse)
 
-        view.verbs = ()  # type: ignore[attr-defined]
+        view.verbs = ()  # type: ignore[attr-defined]  # see ``route``
         return re_path(r"^[\s\S]*$", _csrf_exempt(view))
 
     def _dispatch(
@@ -89,12 +90,13 @@ class ApiService:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> HttpResponseBase:
+        self.check_served()
         handler = methods.get(request.method or "")
         if handler is None:
             raise MethodNotAllowed(allowed=tuple(methods))
         if auth:
             authenticate = self.authenticate if auth is True else auth
-            request.credentials = authenticate(request)  # type: ignore[attr-defined]
+            request.credentials = authenticate(request)  # type: ignore[attr-defined]  # for handlers
         return handler(request, *args, **kwargs)
 
     def _answer(self, request: HttpRequest, produce: Callable[[], HttpResponseBase]) -> HttpResponseBase:
@@ -109,7 +111,7 @@ class ApiService:
         except (OperationalError, InterfaceError) as error:
             log.error("database unavailable: %s", error)
             response = self.fault(request, ServiceUnavailable("The database is not available. Try again."))
-        except Exception as error:
+        except Exception as error:  # the edge of the request: nothing of the inside is told
             kind = "database error" if isinstance(error, DatabaseError) else "unexpected error"
             log.exception("%s in %s %s", kind, request.method, self.name)
             response = self.fault(request, SynnefoError("Unexpected error"))
@@ -117,6 +119,9 @@ class ApiService:
             response.setdefault(header, value)
         metrics.count_response(self.name, request.method or "", response.status_code)
         return finish(response)
+
+    def check_served(self) -> None:
+        """Raise a fault where the site does not offer the dialect's routes; here they always are."""
 
     def unknown(self) -> SynnefoError:
         """Return the error that a path without a route is answered with."""
@@ -129,5 +134,5 @@ class ApiService:
 
 def _csrf_exempt(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Tokens, not cookies, authenticate API calls, so there is nothing to forge."""
-    view.csrf_exempt = True  # type: ignore[attr-defined]
+    view.csrf_exempt = True  # type: ignore[attr-defined]  # what Django's decorator does
     return view

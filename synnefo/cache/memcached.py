@@ -43,7 +43,7 @@ class MemcachedCache(BaseMemcachedCache):
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         """Return the cached value; a server that is down answers *default*."""
-        value = self._cache.get(  # type: ignore[attr-defined]
+        value = self._cache.get(  # type: ignore[attr-defined]  # of the base class
             self.make_and_validate_key(key, version=version)
         )
         return default if value is None else value

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CLUSTER_NAME = "localhost"
+#: Secrets of this demo, made once.
+_KEYS = ("signing", "encryption", "view")
 RAPI_USER = "synnefo"
 
 
@@ -103,11 +105,10 @@ class Layout:
 
     def _keys(self) -> dict[str, str]:
         file = self.root / "keys.json"
-        if not file.exists():
-            write_private(
-                file, json.dumps({name: secrets.token_urlsafe(36) for name in ("signing", "encryption")})
-            )
-        keys: dict[str, str] = json.loads(file.read_text())
+        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        keys = {name: known.get(name) or secrets.token_urlsafe(36) for name in _KEYS}
+        if keys != known:
+            write_private(file, json.dumps(keys))
         return keys
 
     def _configuration(self, keys: dict[str, str]) -> str:
@@ -122,6 +123,7 @@ LOG_DIR = {str(self.logs)!r}
 ASTAKOS_BASE_URL = {self.base_url + "/astakos"!r}
 OAUTH2_REQUIRE_TLS = False
 PITHOS_BASE_URL = {self.base_url + "/pithos"!r}
+PITHOS_OAUTH2_CLIENT_CREDENTIALS = ("demo-view", {keys["view"]!r})
 CYCLADES_BASE_URL = {self.base_url + "/cyclades"!r}
 PITHOS_BACKEND_BLOCK_PATH = {str(self.root / "blocks")!r}
 RAPI_CA_FILE = {str(self.ganeti / "rapi.pem")!r}

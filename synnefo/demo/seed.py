@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+from django.conf import settings
 from django.core.management import call_command
 
 from synnefo.demo.layout import CLUSTER_NAME, RAPI_USER, write_private
@@ -38,6 +39,7 @@ ADMIN_EMAIL = "admin@demo.synnefo.org"
 def content(root: Path, rapi_port: str, base_url: str) -> dict[str, str]:
     """Fill the database as far as it is not filled yet and return the users' credentials."""
     register_services(base_url)
+    _register_view(base_url)
     file = root / "users.json"
     if not file.exists():
         set_limits()
@@ -75,6 +77,17 @@ def register_services(base_url: str) -> None:
         astakos.register_component(
             name=name, base_url=url, ui_url=f"{url}/ui", services=service.service_definitions()
         )
+
+
+def _register_view(base_url: str) -> None:
+    """Let users see their files in the browser, at the address of today."""
+    client, secret = settings.PITHOS_OAUTH2_CLIENT_CREDENTIALS
+    if any(row["identifier"] == client for row in _rows("oauth2-client-list")):
+        manage("oauth2-client-remove", client, "--force")
+    manage(
+        "oauth2-client-add", client, f"--secret={secret}", "--is-trusted",
+        "--url", f"{base_url}/pithos/ui/view",
+    )  # fmt: skip
 
 
 def create_users() -> dict[str, str]:
@@ -128,7 +141,7 @@ def main() -> None:
     if sys.argv[2] == "schema":
         call_command("migrate", verbosity=0)
     else:
-        print(json.dumps(content(Path(sys.argv[1]), sys.argv[3], sys.argv[4])))  # noqa: T201
+        print(json.dumps(content(Path(sys.argv[1]), sys.argv[3], sys.argv[4])))  # noqa: T201  (for the caller)
 
 
 if __name__ == "__main__":

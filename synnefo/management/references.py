@@ -144,15 +144,21 @@ def _command(app: str, name: str) -> Iterator[str]:
         yield from ("| Argument | Meaning |", "|---|---|", *rows, "")
 
 
-def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
+def _arguments(parser: argparse.ArgumentParser, prefix: str = "") -> Iterator[str]:
     for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            summaries = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            for name, inner in action.choices.items():
+                yield f"| `{name}` | {summaries.get(name, '')} |"
+                yield from _arguments(inner, f"{name} ")
+            continue
         if _DJANGO_OPTIONS & set(action.option_strings) or action.help == argparse.SUPPRESS:
             continue
         names = ", ".join(action.option_strings) or str(action.metavar or action.dest)
         meaning = re.sub(r"\s+", " ", (action.help or "").replace("%(default)s", str(action.default))).strip()
         if action.required and action.option_strings:
             meaning += " Required."
-        yield f"| `{names}` | {meaning} |".replace("||", "|")
+        yield f"| `{prefix}{names}` | {meaning} |".replace("||", "|")
 
 
 def api_page() -> str:

@@ -93,7 +93,7 @@ WHITENOISE_USE_FINDERS = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [str(Path(_directory) / "templates")],
+        "DIRS": [*_namespace["TEMPLATE_DIRS"], str(Path(_directory) / "templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -118,4 +118,5 @@ LOGGING = logs.setup(
     json_lines=_namespace["LOG_FORMAT"] == "json",
     level=_namespace["LOG_LEVEL"],
     log_file=_namespace["LOG_FILE"],
+    levels={"astakos": _namespace["ASTAKOS_LOGGING_LEVEL"]},
 )

@@ -124,13 +124,18 @@ SERVICES = (
 )
 
 
-@pytest.fixture
-def service(db: None, client: Client) -> Api:
-    """The component ``demo``: 4 servers and 1000 bytes for users created from now on."""
+def demo_component() -> str:
+    """Register ``demo``, with 4 servers and 1000 bytes for users created from now on; return its token."""
     token = public.register_component(name="demo", base_url=BASE_URL, ui_url=UI_URL, services=SERVICES)
     Resource.objects.filter(name="demo.vm").update(uplimit=4)
     Resource.objects.filter(name="demo.ram").update(uplimit=1000)
-    return Api(client, token)
+    return token
+
+
+@pytest.fixture
+def service(db: None, client: Client) -> Api:
+    """The component ``demo`` as a caller."""
+    return Api(client, demo_component())
 
 
 @pytest.fixture

@@ -41,6 +41,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("test/login", login_required(page)),
     path("test/terms", terms_required(page)),
     path("test/ready", ready_required(page)),
-    # A stand-in for a page that another module brings.
-    path("astakos/ui/approval_terms", page, name="astakos-terms"),
 ]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from pytest_django import DjangoDbBlocker, Settings
 
 from astakos import public
 from astakos.models import Project, ProjectMembership, Resource
-from tests.astakos.conftest import Api, MakeUser, Person
+from astakos.public import CreatedUser
+from tests.astakos.conftest import Api, MakeUser, Person, demo_component
+
+Made = TypeVar("Made")
 
 PROJECTS = "account/v1.0/projects"
 MEMBERSHIPS = f"{PROJECTS}/memberships"
@@ -74,15 +84,43 @@ class ProjectWorld:
         return Project.objects.get(uuid=uuid).state
 
 
-def make_world(service: Api, make_user: MakeUser, settings: Any) -> ProjectWorld:
-    """Make the people; each may have two applications awaiting review."""
+NAMES = ("olga", "mary", "sam", "ada")
+
+
+def prepare(make_user: Callable[..., Made]) -> list[Made]:
+    """Make what the people need and the people; each may have two applications awaiting review."""
     public.register_component(
         name="astakos", base_url="http://testserver/astakos", ui_url="http://testserver/ui",
         services=public.service_definitions(),
     )  # fmt: skip
     Resource.objects.filter(name=PENDING_APP).update(uplimit=2)
     Resource.objects.filter(name="demo.vm").update(project_default=7)
-    names = ("olga", "mary", "sam", "ada")
-    people = [make_user(f"{name}@lab.example", first_name=name.title()) for name in names]
+    return [make_user(f"{name}@lab.example", first_name=name.title()) for name in NAMES]
+
+
+def make_world(service: Api, make_user: MakeUser, settings: Any) -> ProjectWorld:
+    """Make a world of one test."""
+    people = prepare(make_user)
     settings.ASTAKOS_PROJECT_ADMINS = [people[3].uuid]
     return ProjectWorld(*people)
+
+
+@pytest.fixture(scope="module")
+def people(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[list[CreatedUser]]:
+    """The people of all tests of a module, which must not commit: what each test does is taken back."""
+
+    def make(email: str, first_name: str) -> CreatedUser:
+        return public.create_user(email=email, password="a-password", first_name=first_name, last_name="Doe")
+
+    cache.clear()
+    with django_db_blocker.unblock(), transaction.atomic():
+        demo_component()
+        yield prepare(make)
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(people: list[CreatedUser], db: None, client: Client, settings: Settings) -> ProjectWorld:
+    """The people with this test's client."""
+    settings.ASTAKOS_PROJECT_ADMINS = [people[3].uuid]
+    return ProjectWorld(*(Person(made.uuid, made.token, Api(client, made.token)) for made in people))

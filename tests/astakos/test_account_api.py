@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from astakos import public
+from astakos.logic import users
 from astakos.models import Holding, MembershipState, Project, ProjectMembership, ProjectState, Resource, User
 from synnefo import clock
 from tests.astakos.conftest import BASE_URL, UI_URL, Api, MakeUser, Person
@@ -168,6 +170,42 @@ def test_user_catalogs_validation(person: Person, body: Any, status: int) -> Non
 
 def test_user_catalogs_are_bounded(person: Person) -> None:
     assert person.api.post(f"{V1}/user_catalogs", {"uuids": ["x"] * 1001}).status_code == 400
+
+
+def test_a_user_may_translate_so_many_times_a_minute(
+    person: Person, make_user: MakeUser, settings: Settings
+) -> None:
+    settings.ASTAKOS_RATELIMIT_CATALOGS_PER_MINUTE = 2
+    statuses = [person.api.post(f"{V1}/user_catalogs", {}).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    assert make_user("joe@lab.example").api.post(f"{V1}/user_catalogs", {}).status_code == 200
+
+
+def test_services_are_not_limited(service: Api, settings: Settings) -> None:
+    settings.ASTAKOS_RATELIMIT_CATALOGS_PER_MINUTE = 1
+    calls = [service.post(f"{V1}/service/user_catalogs", {}).status_code for _ in range(3)]
+    assert calls == [200] * 3
+
+
+def test_everybody_is_read_in_batches(
+    service: Api, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:  # fmt: skip
+    made = {make_user(f"u{number}@lab.example").uuid for number in range(5)}
+    monkeypatch.setattr("astakos.logic.users._BATCH", 2)
+    with django_assert_num_queries(4):
+        assert {uuid for uuid, _name in users.everybody()} == made
+
+
+def test_everybody_comes_with_the_length_also_when_it_does_not_fit_in_memory(
+    service: Api, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = make_user()
+    monkeypatch.setattr("synnefo.api.responses._SPOOL_BYTES", 10)
+    answer = service.post(f"{V1}/service/user_catalogs", {"uuids": None})
+    raw = b"".join(answer.streaming_content)
+    assert int(answer["Content-Length"]) == len(raw)
+    assert json.loads(raw) == {"uuid_catalog": {person.uuid: "maria@lab.example"}, "displayname_catalog": {}}
 
 
 def test_services_may_ask_for_everybody(service: Api, person: Person, make_user: MakeUser) -> None:

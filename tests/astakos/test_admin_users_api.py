@@ -42,6 +42,14 @@ def test_disabled_api_does_not_exist(user: Person, path: str) -> None:
     assert user.api.get(path).status_code == 400
 
 
+@pytest.mark.parametrize("verb", ["DELETE", "PATCH", "HEAD"])
+def test_a_wrong_verb_is_told_only_where_the_api_exists(user: Person, settings: Settings, verb: str) -> None:
+    assert user.api.call(verb, USERS).status_code == 400
+    settings.ASTAKOS_ADMIN_API_ENABLED = True
+    answer = user.api.call(verb, USERS)
+    assert (answer.status_code, answer["Allow"]) == (405, "GET,POST")
+
+
 def test_only_the_permitted_groups_get_in(staff: Api, make_user: MakeUser) -> None:
     outsider = make_user("out@lab.example")
     assert outsider.api.get(USERS).status_code == 403
@@ -148,9 +156,10 @@ def test_unknown_user_is_not_found(staff: Api, what: str) -> None:
     assert answer.status_code == 404
 
 
-def test_ten_thousand_users_cost_three_queries_a_thousand(
-    staff: Api, django_assert_max_num_queries: DjangoAssertNumQueries
+def test_a_batch_of_users_costs_three_queries(
+    staff: Api, django_assert_max_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(admin_users, "_BATCH", 100)
     template = User.objects.get()
     values = {
         field.attname: getattr(template, field.attname)
@@ -168,13 +177,13 @@ def test_ten_thousand_users_cost_three_queries_a_thousand(
                     "email": f"u{number}@lab.example",
                 }
             )
-            for number in range(10_000)
+            for number in range(1000)
         ),
         batch_size=500,
     )
     with django_assert_max_num_queries(40):
         answer = staff.get(USERS)
-    assert len(body_of(answer)["users"]) == 10_001
+    assert len(body_of(answer)["users"]) == 1001
     rows = admin_users.list_users()
     with django_assert_max_num_queries(3):
         next(rows)

@@ -1,5 +1,6 @@
 """Applying for projects and answering applications."""
 
+# ruff: noqa: F811  (fixtures that are imported)
 from __future__ import annotations
 
 from typing import Any
@@ -9,15 +10,9 @@ from django.core import mail
 
 from astakos.models import Holding, Project, ProjectApplication, ProjectLog, ProjectState, Resource
 from synnefo.units import INF
-from tests.astakos.conftest import Api, MakeUser
-from tests.astakos.project_world import END, PENDING_APP, PROJECTS, ProjectWorld, make_world
+from tests.astakos.project_world import END, PENDING_APP, PROJECTS, ProjectWorld, people, world  # noqa: F401  (fixtures)
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
-
-
-@pytest.fixture
-def world(service: Api, make_user: MakeUser, settings: Any) -> ProjectWorld:
-    return make_world(service, make_user, settings)
 
 
 def pending(world: ProjectWorld, who: Any = None) -> int:

@@ -453,7 +453,10 @@ def test_a_method_is_removed_by_a_post_of_its_owner(client: Client, make_user: M
     foreign = give(make_user("other@lab.example").row, "google", "h")
     assert client.post(f"{UI}/remove_auth_provider/{row.pk}").status_code == 302
     post_password(client)
-    assert client.get(f"{UI}/remove_auth_provider/{row.pk}").status_code == 405
+    question = client.get(f"{UI}/remove_auth_provider/{row.pk}")
+    assert 'data-page="A-08-remove"' in question.content.decode()
+    assert client.get(f"{UI}/remove_auth_provider/{foreign.pk}").status_code == 404
+    assert UserAuthProvider.objects.filter(module="google").count() == 2
     for target in (row, foreign):
         assert client.post(f"{UI}/remove_auth_provider/{target.pk}").status_code == 303
     assert list(UserAuthProvider.objects.filter(module="google")) == [foreign]

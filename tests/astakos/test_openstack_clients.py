@@ -68,6 +68,62 @@ def test_the_command_line_shows_token_catalog_and_projects(auth_url: str, person
     assert projects == [{"ID": person.uuid, "Name": f"system:{person.uuid}"}]
 
 
+#: The client itself, started once for several command lines: most of a call's time is loading it.
+_SEVERAL = """
+import contextlib, io, json, sys
+from openstackclient.shell import main
+printed = []
+for line in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        status = main(line)
+    assert not status, line
+    printed.append(output.getvalue())
+json.dump(printed, sys.stdout)
+"""
+
+
+def openstack_lines(auth_url: str, *lines: list[str], **settings: str) -> list[str]:
+    """Run command lines of the client one after the other and return what each prints."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
+    names = {f"OS_{name.upper()}": value for name, value in settings.items()}
+    result = subprocess.run(
+        [sys.executable, "-c", _SEVERAL], input=json.dumps(lines),
+        env={**environment, "OS_AUTH_URL": auth_url, "OS_IDENTITY_API_VERSION": "3", **names},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    printed: list[str] = json.loads(result.stdout)
+    return printed
+
+
+def test_the_command_line_manages_credentials_and_tokens(auth_url: str, person: Person) -> None:
+    url = f"{auth_url}/v3"
+    login = {"username": person.uuid, "password": person.token, "project_id": person.uuid}
+    login |= {"user_domain_id": "default"}
+    json_please = ["-f", "json"]
+    credential = ["application", "credential"]
+    made, listed = map(
+        json.loads,
+        openstack_lines(
+            url, [*credential, "create", "ci", *json_please], [*credential, "list", *json_please], **login
+        ),
+    )
+    made = {name.lower(): value for name, value in made.items()}
+    assert [row["Name"] for row in listed] == ["ci"]
+    by_credential = {"auth_type": "v3applicationcredential", "application_credential_id": made["id"],
+                     "application_credential_secret": made["secret"]}  # fmt: skip
+    (text,) = openstack_lines(url, ["token", "issue", *json_please], **by_credential)
+    issued = json.loads(text)
+    assert (issued["user_id"], issued["project_id"]) == (person.uuid, person.uuid)
+    assert ScopedToken.objects.filter(methods=["application_credential"]).exists()
+    *_silent, left = openstack_lines(
+        url, ["token", "revoke", issued["id"]], [*credential, "delete", "ci"],
+        [*credential, "list", *json_please], **login,
+    )  # fmt: skip
+    assert json.loads(left) == []
+    assert not ScopedToken.objects.filter(methods=["application_credential"]).exists()
+
+
 def test_generic_password_finds_the_newest_version(auth_url: str, person: Person) -> None:
     plugin = generic.Password(
         auth_url, username="maria@lab.example", password="a-password", project_id=person.uuid, **DEFAULT

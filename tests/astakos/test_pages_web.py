@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 import yaml
 from django.test import Client
 
-from astakos.models import Holding, SessionCatalog, User
+from astakos.models import Holding, SessionCatalog, User, UserAuthProvider
 from synnefo import clock
 from tests.astakos.conftest import Api, MakeUser, Person
 from tests.page_checks import Page, problems_of
@@ -340,3 +341,54 @@ def test_only_this_clouds_hosts_may_read_the_menu(browser, settings):
 def test_other_sites_get_the_cloud_bars_variables(client):
     text = client.get(f"{UI}cloudbar-settings.js").content.decode()
     assert 'window.CLOUDBAR_MENU_URL = "http://testserver/astakos/ui/get_menu";' in text
+
+
+def test_names_that_a_provider_supplies_are_read_only(browser, person, settings):
+    settings.ASTAKOS_AUTH_PROVIDER_LDAP_USER_ATTR_MAP = {"first_name": ("givenName", False)}
+    UserAuthProvider.objects.create(
+        user=person.row, module="ldap", identifier="guid", active=True, created=clock.now()
+    )
+    page = browser.get(f"{UI}profile").content.decode()
+    field = re.search(r"<input[^>]*name=\"first_name\"[^>]*>", page)
+    assert field is not None and "disabled" in field.group(0)
+    answer = browser.post(f"{UI}profile", {"first_name": "Eve", "last_name": "Roe"})
+    assert answer.status_code == 303
+    assert (person.row.first_name, person.row.last_name) == ("Maria", "Roe")
+
+
+def test_messages_of_the_staff_can_be_closed_but_errors_stay(browser, settings):
+    settings.ASTAKOS_GLOBAL_MESSAGES = [("info", "Hello all"), ("error", "It burns")]
+    html = browser.get(f"{UI}landing").content.decode()
+    keys = re.findall(r'name="notice" value="([^"]+)"', html)
+    assert len(keys) == 1
+    answer = browser.post("/_ui/close-notice", {"notice": keys[0], "next": f"{UI}landing"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{UI}landing")
+    assert answer.cookies["ui_closed"]["httponly"] and not answer.cookies["ui_closed"]["max-age"]
+    html = browser.get(f"{UI}landing").content.decode()
+    assert "Hello all" not in html and "It burns" in html
+    settings.ASTAKOS_GLOBAL_MESSAGES = [("info", "Hello again")]
+    assert "Hello again" in browser.get(f"{UI}landing").content.decode()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 12, "0" * 13, "<script>"])
+def test_only_messages_can_be_closed(client, key):
+    assert "ui_closed" not in client.post("/_ui/close-notice", {"notice": key}).cookies
+
+
+def test_the_top_of_every_page_tells_what_is_closest_to_its_limit(browser):
+    assert 'data-live="/astakos/ui/resources/chip"' in browser.get(f"{UI}profile").content.decode()
+    Holding.objects.filter(resource="demo.ram", limit=1000).update(usage_min=700, usage_max=800)
+    answer = browser.get(f"{UI}resources/chip")
+    assert "demo.ram 80 %" in answer.content.decode() and "is-high" in answer.content.decode()
+    assert answer["Cache-Control"] == "private, no-store"
+
+
+def test_the_chip_tells_that_the_session_ended(client):
+    answer = client.get(f"{UI}resources/chip")
+    assert (answer.status_code, answer["HX-Trigger"]) == (401, "session-expired")
+
+
+def test_the_command_line_does_the_same_as_the_page(browser, person):
+    for address in ("resources", "projects"):
+        html = browser.get(f"{UI}{address}").content.decode()
+        assert 'data-testid="command-line"' in html and person.token not in html

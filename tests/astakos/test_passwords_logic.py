@@ -17,7 +17,7 @@ from django.core import mail
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from astakos import public
-from astakos.logic import captcha, email_changes, passwords, signup
+from astakos.logic import captcha, email_changes, password_links, passwords, signup
 from astakos.logic.passwords import LoginAttempt, LoginState
 from astakos.models import EmailChange, SessionCatalog, User
 from synnefo import clock
@@ -359,7 +359,7 @@ def test_mails_to_one_address_are_limited_whether_or_not_it_has_an_account(user:
 @pytest.mark.parametrize("reference", ["", "x", "MQ", "LTE", "4pyT", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
 def test_wrong_links_are_not_found(user: Person, reference: str) -> None:
     with pytest.raises(NotFound):
-        passwords.user_of_reset(reference=reference, token="c0-ffee")
+        password_links.user_of_link(reference=reference, token="c0-ffee")
 
 
 # -- change of address -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Commands about projects and about the quota of applications."""
 
+# ruff: noqa: F811  (fixtures that are imported)
 from __future__ import annotations
 
 import datetime as dt
@@ -14,16 +15,10 @@ from astakos.models import Holding, Policy, Project, ProjectState
 from synnefo import clock
 from synnefo.management.base import EXIT_PARTIAL
 from synnefo.units import INF
-from tests.astakos.conftest import Api, MakeUser
-from tests.astakos.project_world import PENDING_APP, ProjectWorld, make_world
+from tests.astakos.project_world import PENDING_APP, ProjectWorld, people, world  # noqa: F401  (fixtures)
 from tests.astakos.test_users_commands import load, refused, run
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
-
-
-@pytest.fixture
-def world(service: Api, make_user: MakeUser, settings: Any) -> ProjectWorld:
-    return make_world(service, make_user, settings)
 
 
 def listed(*words: object) -> list[str]:

@@ -57,7 +57,7 @@ def test_every_page_takes_one_query_and_the_last_is_like_the_first(owner: Creden
     pages, before = 0, None
     while True:
         with CaptureQueriesContext(connection) as queries:
-            batch = project_pages.related(owner, before=before, limit=500)
+            batch = project_pages.related(owner, after=before, limit=500)
         assert len(queries) == 1
         assert "OFFSET" not in queries[0]["sql"]
         pages += 1

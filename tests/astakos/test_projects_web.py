@@ -1,5 +1,6 @@
 """Pages of projects: who sees and does what, with plain forms and no scripts."""
 
+# ruff: noqa: F811  (fixtures that are imported)
 from __future__ import annotations
 
 import re
@@ -20,8 +21,8 @@ from astakos.models import (
     ProjectState,
     Resource,
 )
-from tests.astakos.conftest import Api, MakeUser, Person
-from tests.astakos.project_world import ProjectWorld, make_world
+from tests.astakos.conftest import Person
+from tests.astakos.project_world import ProjectWorld, people, world  # noqa: F401  (fixtures)
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.urls("tests.astakos.pages_urls")]
 UI = "/astakos/ui/projects"
@@ -31,11 +32,6 @@ FORM = {
     "member_leave_policy": "auto", "limit_on_members_number": "5", "demo.vm_p_uplimit": "10",
     "demo.vm_m_uplimit": "2", "demo.ram_p_uplimit": "20 GiB", "demo.ram_m_uplimit": "1 GiB",
 }  # fmt: skip
-
-
-@pytest.fixture
-def world(service: Api, make_user: MakeUser, settings: Any) -> ProjectWorld:
-    return make_world(service, make_user, settings)
 
 
 def browser(person: Person) -> Client:

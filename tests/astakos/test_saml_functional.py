@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import html
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -409,11 +410,15 @@ def test_metadata_has_a_page(client: Client, idp: SamlIdp) -> None:
     assert b"AssertionConsumerService" in response.content
 
 
-def test_logging_out_here_logs_out_there(client: Client, maria: User, idp: SamlIdp) -> None:
+@pytest.mark.parametrize("button", ["logout", "login/saml/logout"])
+def test_logging_out_here_logs_out_there(client: Client, maria: User, idp: SamlIdp, button: str) -> None:
     browse(client, idp)
-    response = client.post(f"{UI}/login/saml/logout")
+    response = client.post(f"{UI}/{button}")
+    assert response.status_code == 200 and response["Refresh"].startswith(f"1; url={idp.url}")
     assert "_auth_user_id" not in client.session
-    _status, headers, _body = idp.handle(response["Location"].removeprefix(idp.url))
+    url = response["Refresh"].removeprefix("1; url=")
+    assert html.escape(url) in response.content.decode()
+    _status, headers, _body = idp.handle(url.removeprefix(idp.url))
     assert idp.logged_out == ["persistent-maria"]
     back = urlsplit(headers["Location"])
     assert client.get(f"{back.path}?{back.query}")["Location"] == f"{UI}/login"

@@ -48,8 +48,8 @@ def _servers(user: str) -> None:
     )
 
 
-def _objects(user: str) -> None:
-    """Make a container of so many empty objects, as uploads would have left it."""
+def _objects(user: str, name: str, count: int) -> None:
+    """Make a container of so many empty objects, or fill one, as uploads would have left it."""
     from django.db.models import F
 
     from pithos.hashing import empty_digest
@@ -58,10 +58,9 @@ def _objects(user: str) -> None:
     from synnefo import clock
 
     account = nodes.ensure_account(user)
-    container = nodes.create_container(account, LISTED, muser=user)
-    assert container is not None
+    container = nodes.create_container(account, name, muser=user) or nodes.get_container(user, name)
     children = Node.objects.bulk_create(
-        (Node(parent=container, name=f"o{number:06d}") for number in range(OBJECTS)), batch_size=2000
+        (Node(parent=container, name=f"o{number:06d}") for number in range(count)), batch_size=2000
     )
     state = {
         "hash": empty_digest().hex(),
@@ -72,7 +71,7 @@ def _objects(user: str) -> None:
     Version.objects.bulk_create(
         (Version(node=child, uuid=versions.new_uuid(), **state) for child in children), batch_size=2000
     )
-    Statistics.objects.filter(pk=container.pk).update(current_count=F("current_count") + OBJECTS)
+    Statistics.objects.filter(pk=container.pk).update(current_count=F("current_count") + count)
 
 
 def _holdings() -> None:
@@ -105,7 +104,7 @@ def main(base_url: str) -> None:
         services=_definitions(),
     )  # fmt: skip
     _servers(user.uuid)
-    _objects(user.uuid)
+    _objects(user.uuid, LISTED, OBJECTS)
     _holdings()
     print(json.dumps({"uuid": user.uuid, "token": user.token, "component_token": token}))
 
@@ -116,5 +115,11 @@ def _definitions() -> Any:
     return service_definitions()
 
 
+def fill(user: str, container: str, count: str) -> None:
+    """Fill a container of a user."""
+    django.setup()
+    _objects(user, container, int(count))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    fill(*sys.argv[2:]) if sys.argv[1] == "fill" else main(sys.argv[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import lines_compute, lines_identity, lines_objects
+from tests.benchmarks import lines_compute, lines_identity, lines_objects, lines_swift
 from tests.benchmarks.line import Bench
 
 BENCHES: dict[str, Bench] = {
@@ -14,6 +14,7 @@ BENCHES: dict[str, Bench] = {
     "large-objects": lines_objects.large_objects,
     "hashmap": lines_objects.hashmap_upload,
     "listings": lines_objects.listings,
+    "swift": lines_swift.swift,
     "dispatcher": lines_compute.dispatcher,
     "server-creation": lines_compute.server_creation,
 }

@@ -59,7 +59,7 @@ class ImageUser:
 def object_store(db: None, settings, tmp_path: Path) -> None:
     """The object store, registered, with blocks in a directory of this test."""
     settings.PITHOS_BACKEND_BLOCK_PATH = str(tmp_path / "blocks")
-    settings.PITHOS_BACKEND_BLOCK_FSYNC = False
+    settings.PITHOS_BACKEND_BLOCK_FSYNC = "never"
     astakos.register_component(
         name="pithos",
         base_url="http://testserver/pithos",

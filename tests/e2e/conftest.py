@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
+from astakos import public
 from tests.conftest import started
 from tests.e2e.cloud_user import CloudUser
 from tests.lab.cloud import Cloud
@@ -55,6 +57,37 @@ def fast_user(fast_cloud: Cloud) -> Iterator[CloudUser]:
     """The demo user of the fast cloud."""
     with fast_cloud.client() as client:
         yield CloudUser(client, fast_cloud.credentials["user_uuid"])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests; it takes half a second to start."""
+    from tests.e2e.browser import chromium
+
+    yield from chromium()
+
+
+@pytest.fixture
+def site(browser: Any, live_server: Any) -> str:
+    """The address of a site with one user and one service."""
+    from tests.e2e.browser import EMAIL, PASSWORD
+
+    cache.clear()
+    definition = public.ServiceDefinition(
+        name="demo_compute",
+        type="compute",
+        prefix="compute",
+        endpoints=({"versionId": "v2.0"},),
+        resources=(public.ResourceDefinition("demo.vm", "Servers"),),
+    )
+    public.register_component(
+        name="demo",
+        base_url=f"{live_server.url}/demo",
+        ui_url="https://demo.example/ui",
+        services=[definition],
+    )
+    public.create_user(email=EMAIL, password=PASSWORD, first_name="Maria", last_name="Doe")
+    return live_server.url
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -9,17 +9,16 @@ import pyotp
 import pytest
 
 from synnefo import clock
-from tests.e2e.test_pages import EMAIL, PASSWORD, UI, browser, problems_in_all_looks, site  # noqa: F401
+from tests.e2e.browser import EMAIL, PASSWORD, UI, problems_in_all_looks
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 
 
 @pytest.fixture
-def page(browser: Any, site: str, settings: Any) -> Iterator[Any]:  # noqa: F811
+def page(browser: Any, site: str, settings: Any) -> Iterator[Any]:
     """A tab of a browser that has a security key."""
     address = site.replace("127.0.0.1", "localhost")
     settings.ALLOWED_HOSTS = ["*"]

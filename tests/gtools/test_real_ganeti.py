@@ -171,7 +171,8 @@ def test_failed_deployment_tells_why(ganeti: GanetiCluster, node: Path, events: 
 def test_instance_life_is_told(ganeti: GanetiCluster, node: Path, events: Events) -> None:
     properties = json.dumps({"EXCLUDE_ALL_TASKS": "yes"})
     job = create(ganeti, "snf-103", {"img_id": "null", "img_properties": properties})
-    assert ganeti.wait_job(job)["status"] == "success"
+    done = ganeti.wait_job(job)
+    assert done["status"] == "success", done
     events.final("OP_INSTANCE_CREATE", job)
     for method, path, operation in (
         ("PUT", "/2/instances/snf-103/shutdown", "OP_INSTANCE_SHUTDOWN"),

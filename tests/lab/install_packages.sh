@@ -10,8 +10,11 @@ set -euo pipefail
 packages=(
     postgresql rabbitmq-server memcached ganeti ganeti-3.0 qemu-system-x86 qemu-utils busybox-static
     socat iproute2 openssh-client dropbear-bin e2fsprogs fdisk cpio kmod util-linux procps
-    slapd ldap-utils gcc libc6-dev python3-dev libldap2-dev libsasl2-dev xmlsec1 chromium
+    ceph-mon ceph-osd ceph-common python3-rados
+    slapd ldap-utils gcc libc6-dev python3-dev libldap2-dev libsasl2-dev xmlsec1 chromium rclone
 )
+# What "make bench" measures against; with --peers only.
+[ "${1:-}" = --peers ] && packages+=(swift-proxy swift-account swift-container swift-object)
 # For the test guest only: unpacked into the cache, never installed.
 guest_packages=(grub-pc-bin grub-common)
 kernel_metapackage=linux-image-cloud-amd64
@@ -101,6 +104,7 @@ disable_new_services() { # package...
     for package in "$@"; do
         case "$package" in
             postgresql) unit="postgresql.service" ;;
+            ceph-mon | ceph-osd) unit="$package.target" ;;
             rabbitmq-server | memcached | ganeti | slapd) unit="$package.service" ;;
             *) continue ;;
         esac

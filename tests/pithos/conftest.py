@@ -17,6 +17,7 @@ from astakos import public as astakos
 from astakos.models import Resource
 from pithos.hashing import block_digest
 from pithos.public import service_definitions
+from tests.pithos.ceph_fixtures import ceph, rados_cluster, rados_settings, rados_store  # noqa: F401
 
 ROOT = "/pithos/object-store/v1"
 GIB = 1 << 30
@@ -133,7 +134,7 @@ def nikos(make_user) -> Person:
 def blocks(settings, tmp_path: Path) -> Path:
     """A block store of its own for every test."""
     settings.PITHOS_BACKEND_BLOCK_PATH = str(tmp_path / "blocks")
-    settings.PITHOS_BACKEND_BLOCK_FSYNC = False
+    settings.PITHOS_BACKEND_BLOCK_FSYNC = "never"
     return tmp_path / "blocks" / "blocks"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -17,7 +18,13 @@ pytestmark = pytest.mark.unit
 
 
 def make(root: Path, **options: object) -> DirectoryStore:
-    values = {"block_size": 4096, "algorithm": "sha256", "umask": 0o022, "fsync": True, "verify": "always"}
+    values = {
+        "block_size": 4096,
+        "algorithm": "sha256",
+        "umask": 0o022,
+        "fsync": "always",
+        "verify": "always",
+    }
     return DirectoryStore(str(root), **{**values, **options})
 
 
@@ -122,6 +129,46 @@ def test_a_full_disk_leaves_nothing_behind(store, tmp_path, monkeypatch, step):
     assert not files(tmp_path)
 
 
+@pytest.mark.fault
+def test_a_write_that_really_breaks_off_leaves_nothing_behind(tmp_path):
+    """The process may write files of 64 KiB only: the kernel takes a part of the block and then refuses."""
+    store = make(tmp_path, block_size=1 << 20)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    try:
+        with pytest.raises(StoreFull):
+            store.put(b"x" * (1 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("policy", "content", "names"),
+    [("always", 1, True), ("rename", 1, False), ("never", 0, False), (True, 1, True), (False, 0, False)],
+)
+def test_what_a_write_waits_for_is_the_policy(tmp_path, monkeypatch, policy, content, names):
+    calls: list[str] = []
+    monkeypatch.setattr(os, "fdatasync", lambda _: calls.append("content"))
+    monkeypatch.setattr(os, "fsync", lambda _: calls.append("names"))
+    make(tmp_path, fsync=policy).put(b"x")
+    assert calls.count("content") == content
+    assert ("names" in calls) is names
+
+
+@pytest.mark.parametrize(("draw", "error"), [(0, True), (1, False)])
+def test_a_sample_of_reads_is_verified(tmp_path, monkeypatch, draw, error):
+    monkeypatch.setattr("random.randrange", lambda _: draw)
+    store = make(tmp_path, verify="sample")
+    digest = store.put(b"hello world")
+    files(tmp_path)[0].write_bytes(b"hellp world")
+    if error:
+        with pytest.raises(BlockCorrupt):
+            store.get(digest)
+    else:
+        assert store.get(digest) == b"hellp world"
+
+
 def test_many_writers_of_one_block_leave_one_good_file(store, tmp_path):
     data = os.urandom(4096)
     threads = [threading.Thread(target=store.put, args=(data,)) for _ in range(8)]
@@ -170,4 +217,4 @@ def test_a_damaged_map_is_refused(store, content):
 def test_iteration_finds_every_block_and_nothing_else(store, tmp_path):
     digests = {store.put(bytes([i + 1])) for i in range(5)}
     (tmp_path / "blocks" / ".tmp-left-over").write_bytes(b"x")
-    assert {digest for digest, _ in store.iterate()} == digests
+    assert {bytes.fromhex(entry.name) for entry in store.entries("blocks")} == digests

@@ -170,5 +170,5 @@ def test_the_old_login(maria, client):
     assert client.get(url).status_code == 400
     response = client.get(url + "/", HTTP_X_AUTH_USER=maria.uuid, HTTP_X_AUTH_KEY=maria.token)
     assert response.status_code == 204
-    assert response["X-Storage-Url"] == f"http://testserver{url}/{maria.uuid}"
+    assert response["X-Storage-Url"] == f"http://testserver{url}/AUTH_{maria.uuid}"
     assert client.get(url, HTTP_X_AUTH_USER=maria.uuid, HTTP_X_AUTH_KEY="bad").status_code == 401

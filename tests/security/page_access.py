@@ -12,7 +12,8 @@ _PROJECT = f"{_UI}projects/{UUID}"
 _APPLICATION = rf"{_PROJECT}/app/(?P<app_id>[0-9]{{1,18}})"
 
 SITE = {
-    "$": "P", "healthz": "P", "readyz": "P", "metrics": "P", "_ui/prefs": "P", "im(?:/.*)?$": "P",
+    "$": "P", "healthz": "P", "readyz": "P", "metrics": "P", "_ui/prefs": "P", r"_ui/close\-notice": "P",
+    "im(?:/.*)?$": "P",
     r"branding/theme\.css": "P", r"branding/manifest\.webmanifest": "P",
     r"astakos/im(?:/(?P<rest>[\s\S]*))?$": "P",
 }  # fmt: skip
@@ -55,7 +56,8 @@ ACCOUNT = {
     f"{_UI}profile/end_sessions/?$": "T", f"{_UI}profile/update_token/?$": "R",
     f"{_UI}api_access/?$": "R", rf"{_UI}\.kamakirc$": "R", rf"{_UI}clouds\.yaml$": "R",
     rf"{_UI}openrc\.sh$": "R", rf"{_UI}rclone\.conf$": "R",
-    f"{_UI}resources/?$": "R", f"{_UI}resources/bars$": "F", rf"{_UI}resources\.csv$": "R",
+    f"{_UI}resources/?$": "R", f"{_UI}resources/bars$": "F", f"{_UI}resources/chip$": "F",
+    rf"{_UI}resources\.csv$": "R",
     rf"{_UI}cloudbar-settings\.js$": "P",
 }  # fmt: skip
 

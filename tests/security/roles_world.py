@@ -27,6 +27,9 @@ from tests.cyclades.image_fixtures import STORE, ImageUser
 from tests.cyclades.network_world import World
 from tests.security.route_roles import Row
 
+#: In the names of all that is the owner's.
+CANARY = "canary"
+
 
 class RolesWorld(World):
     """The network and image world with files, a server, keys, commissions and a shared project."""
@@ -54,6 +57,14 @@ class RolesWorld(World):
         assert key.status_code < 300, key.content
         self.commission, self.foreign_commission = (self._commission(name) for name in ("other", "cyclades"))
         self.flavor = Flavor.objects.get().pk
+        self._name_things()
+
+    def _name_things(self) -> None:
+        """Call what the owner has by a word that nobody else may be told."""
+        User.objects.filter(uuid=self.owner.uuid).update(first_name=CANARY, last_name=CANARY)
+        Project.objects.filter(uuid=self.project).update(realname=f"{CANARY}.example", description=CANARY)
+        Server.objects.update(name=CANARY)
+        Network.objects.filter(userid=self.owner.uuid).update(name=CANARY)
 
     def _files(self) -> str:
         """Make a private file, one that the member reads and one for everybody; return its public id."""

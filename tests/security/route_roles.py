@@ -19,6 +19,7 @@ SITE = [
     row("GET", "healthz", everybody(200)),
     row("GET", "metrics", everybody(200)),
     row("GET", "readyz", everybody(200)),
+    row("GET", "_ui/close-notice", everybody(405)),
     row("GET", "_ui/prefs", everybody(405)),
     row("GET", "branding/manifest.webmanifest", everybody(200)),
     row("GET", "branding/theme.css", everybody(200)),
@@ -58,6 +59,7 @@ ASTAKOS = [
 ]
 
 _S = "pithos/object-store/v1"
+_P = "pithos/_astakos"
 _O = f"{_S}/{{owner}}"
 _F = f"{_O}/images"
 _TYPE = {"Content_Type": "application/octet-stream"}
@@ -85,6 +87,45 @@ PITHOS = [
     row("HEAD", "pithos/public/{public}", everybody(200)),
     row("GET", "pithos/public/{public}", everybody(200)),
     row("GET", "pithos/public/nothing", everybody(404)),
+    # Browsers show who they are by a cookie of their own, which none of these callers has.
+    row("HEAD", "pithos/ui/view/{owner}/images/read", everybody(302)),
+    row("GET", "pithos/ui/view/{owner}/images/read", everybody(302)),
+    row("POST", f"{_P}/account/user_catalogs", users(200), {"uuids": []}),
+    row("POST", f"{_P}/account/feedback", users(200), "feedback_msg=hello"),
+    row("POST", f"{_P}/identity/tokens", everybody(200), ""),
+    row("GET", f"{_P}/identity/tokens/nothing", everybody(404)),
+    row("HEAD", f"{_P}/ui/login", everybody(302)),
+    row("GET", f"{_P}/ui/login", everybody(302)),
+]
+
+_W = f"{_S}/AUTH_{{owner}}"
+_B = f"{_W}/images"
+#: Swift's dialect: grants to users count, and there is no access list on this container.
+SWIFT = [
+    row("GET", "pithos/object-store/info", everybody(200)),
+    row("HEAD", _W, by(403, 204, 204)),
+    row("GET", _W, by(403, 200, 200)),
+    row("POST", _W, by(403, 403, 204), X_Account_Meta_A="b"),
+    row("PUT", f"{_W}?extract-archive=tar", by(200, 200, 200), "no archive"),
+    row("PUT", _W, by(400, 400, 400)),
+    row("DELETE", _W, by(400, 400, 400)),
+    row("POST", f"{_W}?bulk-delete", by(200, 200, 200), "/images/nothing"),
+    row("HEAD", _B, by(403, 204, 204)),
+    row("GET", _B, by(403, 200, 200)),
+    row("PUT", f"{_W}/new", by(403, 403, 201)),
+    row("POST", _B, by(403, 403, 204), X_Container_Read=".r:*"),
+    row("DELETE", _B, by(403, 403, 409)),
+    row("OPTIONS", _B, (200, 401, *((200,) * 6))),
+    row("HEAD", f"{_B}/read", by(403, 200, 200)),
+    row("GET", f"{_B}/read", by(403, 200, 200)),
+    row("GET", f"{_B}/private", by(403, 403, 200)),
+    row("GET", f"{_B}/nothing", by(403, 403, 404)),
+    row("PUT", f"{_B}/read", by(403, 403, 201), "text", **_TYPE),
+    row("PUT", f"{_B}/new", by(403, 403, 201), "text", **_TYPE),
+    row("POST", f"{_B}/read", by(403, 403, 202), X_Object_Meta_A="b"),
+    row("COPY", f"{_B}/read", by(403, 403, 201), Destination="images/copy"),
+    row("DELETE", f"{_B}/read", by(403, 403, 204)),
+    row("OPTIONS", f"{_B}/read", (200, 401, *((200,) * 6))),
 ]
 
 _C = "cyclades/compute/v2.0"
@@ -202,4 +243,4 @@ def _image_rows(version: str) -> list[Row]:
 
 IMAGE = [row("GET", "cyclades/image/", everybody(200)), *_image_rows("v1.0"), *_image_rows("v1")]
 
-ROWS = [*IDENTITY, *SITE, *ASTAKOS, *PITHOS, *COMPUTE, *NETWORK, *IMAGE]
+ROWS = [*IDENTITY, *SITE, *ASTAKOS, *PITHOS, *SWIFT, *COMPUTE, *NETWORK, *IMAGE]

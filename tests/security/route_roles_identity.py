@@ -49,7 +49,7 @@ V3 = [
 ]  # fmt: skip
 
 _ADMIN = "astakos/identity/v2.0/users"
-#: Off unless the site switches it on, and then for its own groups; see tests/astakos.
+#: Off unless the site switches it on, and then for its own groups; see ``USERS_SWITCHED_ON``.
 USERS = [
     *(row(verb, f"{_ADMIN}{path}", everybody(400), {}) for verb, path in (
         ("GET", ""), ("POST", ""), ("GET", "/detail"), ("GET", "/{owner}"), ("PUT", "/{owner}"),
@@ -59,6 +59,23 @@ USERS = [
     row("GET", "astakos/admin/stats/detail", users(403)),
     row("GET", "astakos/admin/", everybody(404)),
 ]  # fmt: skip
+
+
+def _helpdesk(status: int) -> tuple[int, ...]:
+    """Return the statuses of a call for the group ``helpdesk`` alone, superusers notwithstanding."""
+    return (401, 401, 403, 403, 403, 403, status, 403)
+
+
+_NINA = {"username": "nina@lab.example", "first_name": "Nina", "last_name": "New"}
+#: The same calls where the site switched them on for ``helpdesk``.
+USERS_SWITCHED_ON = [
+    row("GET", _ADMIN, _helpdesk(200)),
+    row("POST", _ADMIN, _helpdesk(200), {"user": _NINA}),
+    row("GET", f"{_ADMIN}/detail", _helpdesk(200)),
+    row("GET", f"{_ADMIN}/{{owner}}", _helpdesk(200)),
+    row("PUT", f"{_ADMIN}/{{owner}}", _helpdesk(200), {"user": {"first_name": "Nina"}}),
+    row("POST", f"{_ADMIN}/{{owner}}/action", _helpdesk(200), {"renewToken": {}}),
+]
 
 GRANTS = [
     row("GET", "astakos/oauth2/auth", everybody(400)),

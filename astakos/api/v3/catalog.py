@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from astakos.api.v3.service import base_url, collection
+from astakos.logic.authentication import Identity
 from astakos.logic.catalog import current_catalog
 from synnefo.api import json_response
 from synnefo.api.responses import json_bytes
@@ -17,6 +18,9 @@ from synnefo.errors import NotFound
 _INTERFACES = ("public", "internal", "admin")
 #: Who speaks v3 wants the v3 address of this very service.
 _IDENTITY = "identity"
+#: Today's clients of object storage take the address in the catalog for that of the account.
+_STORAGE = "object-store"
+_ACCOUNT = "AUTH_%(user_id)s"
 
 
 def entries() -> list[dict[str, Any]]:
@@ -24,9 +28,18 @@ def entries() -> list[dict[str, Any]]:
     return _in_v3_form(current_catalog().text, base_url())[0]
 
 
-def rendered() -> bytes:
-    """Return the same as JSON, for token answers."""
-    return _in_v3_form(current_catalog().text, base_url())[1]
+def rendered(user: str) -> bytes:
+    """Return the same as JSON, for answers about tokens of the user with this uuid."""
+    return _in_v3_form(current_catalog().text, base_url())[1].replace(
+        _ACCOUNT.encode(), f"AUTH_{user}".encode()
+    )
+
+
+def _url(service: dict[str, Any], endpoint: dict[str, Any], base: str) -> str:
+    if service["type"] == _IDENTITY:
+        return base
+    url = str(endpoint.get("publicURL", ""))
+    return f"{url.rstrip('/')}/{_ACCOUNT}" if service["type"] == _STORAGE and url else url
 
 
 @lru_cache(maxsize=2)
@@ -40,7 +53,7 @@ def _in_v3_form(text: str, base: str) -> tuple[list[dict[str, Any]], bytes]:
                 "interface": interface,
                 "region": endpoint["region"],
                 "region_id": endpoint["region"],
-                "url": base if service["type"] == _IDENTITY else str(endpoint.get("publicURL", "")),
+                "url": _url(service, endpoint, base),
             }
             for number, endpoint in enumerate(service["endpoints"], 1)
             for interface in _INTERFACES
@@ -50,8 +63,10 @@ def _in_v3_form(text: str, base: str) -> tuple[list[dict[str, Any]], bytes]:
 
 
 def show_catalog(request: HttpRequest) -> HttpResponse:
-    """Answer the catalog of the token; it is the same for everybody."""
-    return json_response(collection("catalog", "auth/catalog", entries()))
+    """Answer the catalog of the token; only the address of the storage account depends on whose it is."""
+    person: Identity = request.credentials  # type: ignore[attr-defined]  # the dispatcher puts it there
+    listed = json.loads(rendered(person.uuid))
+    return json_response(collection("catalog", "auth/catalog", listed))
 
 
 def _services() -> list[dict[str, Any]]:

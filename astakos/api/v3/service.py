@@ -43,12 +43,6 @@ def user_of(request: HttpRequest) -> Identity:
     return authenticate_identity(token_of(request), unknown=TEXT_OF_REFUSAL)
 
 
-def identity_of(request: HttpRequest) -> Identity:
-    """Return the user that the dialect's authentication found."""
-    identity: Identity = request.credentials  # type: ignore[attr-defined]
-    return identity
-
-
 class KeystoneApi(AccountApi):
     """JSON only, one fault shape, and 404 for paths that do not exist."""
 

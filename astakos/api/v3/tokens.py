@@ -46,7 +46,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 def _answer(request: HttpRequest, identity: Identity, status: int) -> HttpResponse:
     token = _token(identity)
     if "project" in token and "nocatalog" not in request.GET:
-        body = json_member(token, "catalog", catalog.rendered())
+        body = json_member(token, "catalog", catalog.rendered(identity.uuid))
     else:
         body = json_bytes(token)
     headers = {_SUBJECT: identity.token}

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from astakos.api.v3.service import DOMAIN, base_url, collection, identity_of
+from astakos.api.service import identity_of
+from astakos.api.v3.service import DOMAIN, base_url, collection
 from astakos.logic.authentication import Identity
 from synnefo.api import json_response
 from synnefo.errors import Forbidden

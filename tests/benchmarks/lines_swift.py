@@ -1,0 +1,157 @@
+"""Object storage beside OpenStack Swift: the same requests to both, one after the other, on the same disk."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.benchmarks.line import Line
+from tests.benchmarks.load import NUMBER, Request, hammer
+from tests.benchmarks.site import Site
+from tests.lab.swift import Swift
+
+KIB, MIB = 1 << 10, 1 << 20
+BLOCK = 4 * MIB
+LISTED = 100_000
+DELETED = 10_000
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: where it answers, its account's path, its token."""
+
+    port: int
+    path: str
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of every request."""
+        return {"X-Auth-Token": self.token, "Content-Type": "application/octet-stream"}
+
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[float, bytes]:
+        """Send one request; return seconds and the answer's body; raise for a refusal."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        started = time.perf_counter()
+        connection.request(method, self.path + path, body, self.headers | named)
+        answer = connection.getresponse()
+        content = answer.read()
+        spent = time.perf_counter() - started
+        connection.close()
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path}: {answer.status} {content[:200]!r}")
+        return spent, content
+
+
+def swift(site: Site, seconds: float) -> Iterator[Line]:
+    """PUT and GET of three sizes, listings, deleting many, sending an unchanged file again."""
+    ours = Side(site.port, f"/pithos/object-store/v1/{site.credentials['uuid']}", site.credentials["token"])
+    quick = seconds <= 1
+    with Swift(workers=2) as peer:
+        theirs = Side(peer.port, peer.storage_path, peer.token)
+        for side in (ours, theirs):
+            side.send("PUT", "/peer")
+        for size, clients in ((KIB, 1), (KIB, 8), (MIB, 1), (MIB, 8), (64 * MIB, 1), (64 * MIB, 8)):
+            if quick and size > MIB:
+                continue
+            yield from _transfers(ours, theirs, size, clients, seconds)
+        yield from _listings(site, ours, theirs, peer, 2_000 if quick else LISTED, seconds)
+        yield _deleting(ours, theirs, 200 if quick else DELETED)
+        yield _again(ours, theirs, (32 if quick else 1024) * MIB)
+
+
+def _name(size: int) -> str:
+    return f"{size // MIB} MiB" if size >= MIB else f"{size // KIB} KiB"
+
+
+def _transfers(ours: Side, theirs: Side, size: int, clients: int, seconds: float) -> Iterator[Line]:
+    def put(side: Side) -> float:
+        request = Request("PUT", f"{side.path}/peer/{size}-{NUMBER}", side.headers, random_bytes=size)
+        return hammer(side.port, request, clients=clients, seconds=seconds).rate
+
+    def get(side: Side) -> float:
+        request = Request("GET", f"{side.path}/peer/read-{size}", side.headers)
+        return hammer(side.port, request, clients=clients, seconds=seconds).rate
+
+    for side in (ours, theirs):
+        side.send("PUT", f"/peer/read-{size}", os.urandom(size))
+    suffix = f"{_name(size)}, {clients} client{'s' if clients > 1 else ''}"
+    yield Line(f"PUT {suffix}", put(ours), "/s", "Swift", put(theirs))
+    yield Line(f"GET {suffix}", get(ours), "/s", "Swift", get(theirs))
+
+
+def _listings(
+    site: Site, ours: Side, theirs: Side, peer: Swift, count: int, seconds: float
+) -> Iterator[Line]:
+    for side in (ours, theirs):
+        side.send("PUT", "/many")
+    site.run("tests.benchmarks.content", "fill", site.credentials["uuid"], "many", str(count))
+    peer.fill("many", count)
+    for name, limit, marker in (
+        ("whole page", 10_000, ""),
+        ("1,000 in the middle", 1000, f"o{count // 2:06d}"),
+    ):
+        query = f"/many?format=json&limit={limit}&marker={marker}"
+
+        def rate(side: Side, query: str = query) -> float:
+            return hammer(
+                side.port, Request("GET", side.path + query, side.headers), clients=1, seconds=seconds
+            ).rate
+
+        yield Line(f"listing of {count:,}, {name}", rate(ours), "/s", "Swift", rate(theirs))
+
+
+def _deleting(ours: Side, theirs: Side, count: int) -> Line:
+    """Both delete by lists of names, which Swift takes 10,000 at a time; ours through its Swift dialect."""
+    names = [f"d{number:05d}" for number in range(count)]
+    swift_side = Side(ours.port, ours.path.replace("/v1/", "/v1/AUTH_"), ours.token)
+    rates = []
+    for side in (swift_side, theirs):
+        side.send("PUT", "/gone")
+        _make(side, names)
+        body = "\n".join(f"/gone/{name}" for name in names).encode()
+        spent, report = side.send(
+            "POST", "?bulk-delete", body, Content_Type="text/plain", Accept="application/json"
+        )
+        if json.loads(report)["Number Deleted"] != count:
+            raise RuntimeError(report[:300])
+        rates.append(count / spent)
+    return Line(f"deleting {count:,} objects", rates[0], "/s", "Swift", rates[1])
+
+
+def _make(side: Side, names: list[str]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", side.port, timeout=60)
+    for name in names:
+        connection.request("PUT", f"{side.path}/gone/{name}", b"x", side.headers)
+        connection.getresponse().read()
+    connection.close()
+
+
+def _again(ours: Side, theirs: Side, size: int) -> Line:
+    """Swift has no hashes of blocks to compare, so its client sends everything again."""
+    content = os.urandom(64 * MIB) * max(1, size // (64 * MIB))
+    for side in (ours, theirs):
+        side.send("PUT", "/peer/again", content)
+
+    def by_hashmap() -> float:
+        started = time.perf_counter()
+        view = memoryview(content)
+        hashes = [
+            hashlib.sha256(view[start : start + BLOCK]).hexdigest() for start in range(0, len(content), BLOCK)
+        ]
+        document = {"block_hash": "sha256", "block_size": BLOCK, "bytes": len(content), "hashes": hashes}
+        ours.send("PUT", "/peer/again?hashmap&format=json", json.dumps(document).encode())
+        return time.perf_counter() - started
+
+    mib = len(content) / MIB
+    spent: Callable[[], float] = by_hashmap
+    return Line(
+        f"sending {_name(len(content))} again", mib / spent(), "MiB/s", "Swift",
+        mib / theirs.send("PUT", "/peer/again", content)[0],
+    )  # fmt: skip

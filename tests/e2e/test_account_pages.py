@@ -1,0 +1,138 @@
+"""Sign-up, terms, projects, consent and the smaller account pages, judged by axe in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from astakos.logic import oauth2_clients, terms
+from astakos.models import Resource, User
+from synnefo.credentials import Credentials
+from tests.astakos.conftest import SERVICES, Api, Person, public
+from tests.astakos.project_world import ProjectWorld, make_world
+from tests.e2e.browser import UI, Watched, problems_in_all_looks
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+PASSWORD = "correct horse battery"
+VISITOR_PAGES = (
+    "signup", "local/password_reset", "local/password_reset/done", "local/password/reset/complete",
+    "send/activation", "approval_terms",
+)  # fmt: skip
+MEMBER_PAGES = (
+    "projects", "projects/search?q=lab", "projects/how_it_works", "projects/add", "feedback", "invite",
+    "password_change", "email_change", "second_factor", "second_factor/totp", "approval_terms",
+)  # fmt: skip
+CONSENT = urlencode({"response_type": "code", "client_id": "viewer", "scope": "/a/b"})
+
+
+@pytest.fixture
+def world(browser: Any, live_server: Any, settings: Any, tmp_path: Path) -> ProjectWorld:
+    """A project with members and an application under review, terms of use, and somebody else's program."""
+    cache.clear()
+    settings.ASTAKOS_BASE_URL = f"{live_server.url}/astakos"
+    settings.ASTAKOS_INVITATIONS_ENABLED = True
+    settings.ASTAKOS_RECAPTCHA_ENABLED = True
+    settings.ASTAKOS_CAPTCHA_WORK_BITS = 4
+    settings.ASTAKOS_EMAILCHANGE_ENABLED = True
+    settings.OAUTH2_REQUIRE_TLS = False
+    client = Client()
+    token = public.register_component(
+        name="demo", base_url=live_server.url, ui_url=live_server.url, services=SERVICES
+    )
+    Resource.objects.filter(name="demo.vm").update(uplimit=4)
+
+    def make_user(email: str, **fields: Any) -> Person:
+        created = public.create_user(email=email, **{"password": PASSWORD, "last_name": "Doe", **fields})
+        return Person(created.uuid, created.token, Api(client, created.token))
+
+    people = make_world(Api(client, token), make_user, settings)
+    text = tmp_path / "terms.html"
+    text.write_text("<h2>Be kind</h2><p>That is all.</p>")
+    terms.add(Credentials.administrator(), path=str(text))
+    for person in User.objects.all():
+        terms.mark_signed(person)
+        person.save()
+    oauth2_clients.add(
+        Credentials.administrator(), identifier="viewer", urls=["https://viewer.example/back"], is_public=True
+    )
+    return people
+
+
+def sign_in(tab: Watched, email: str) -> None:
+    page = tab.open("login")
+    page.locator("#id_username").fill(email)
+    page.locator("#id_password").fill(PASSWORD)
+    page.get_by_test_id("action-login").click()
+    page.wait_for_url("**/ui/landing")
+
+
+def judged(tab: Watched, names: tuple[str, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        answer = tab.page.goto(f"{tab.site}{UI}{name}")
+        found[name] = [] if answer.status == 200 else [f"status {answer.status}", tab.page.inner_text("main")]
+        found[name] += problems_in_all_looks(tab.page)
+    return {name: problems for name, problems in found.items() if problems}
+
+
+def test_a_visitors_pages_are_accessible_and_sign_up_leads_on(browser: Any, world: ProjectWorld) -> None:
+    tab = Watched(browser, world_url(world))
+    assert judged(tab, VISITOR_PAGES) == {}
+    page = tab.open("signup")
+    page.fill("[name=email]", "new@gmial.com")
+    page.fill("[name=password1]", "short")
+    page.get_by_role("button", name="new@gmail.com").click()
+    assert page.input_value("[name=email]") == "new@gmail.com"
+    assert "weak" in page.get_by_test_id("password-strength").inner_text()
+    fields = {"email": "new@lab.example", "first_name": "New", "last_name": "Comer"}
+    for name, value in {**fields, "password1": PASSWORD, "password2": PASSWORD}.items():
+        page.fill(f"[name={name}]", value)
+    page.check("[name=has_signed_terms]")
+    page.get_by_text("has shown that you are not a program").wait_for()
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url("**/signup/done/**")
+    assert problems_in_all_looks(page) == []
+    # The bar belongs on other sites, where this one's link to the content does not come first.
+    page.locator(".skip-link").evaluate("link => link.remove()")
+    page.add_script_tag(url=f"{tab.site}/static/branding/cloudbar.js")
+    page.get_by_role("navigation", name="Cloud services").get_by_role("link", name="Sign in").wait_for()
+    assert problems_in_all_looks(page) == []
+    tab.close()
+    assert User.objects.get(email="new@lab.example").has_signed_terms
+
+
+def test_members_pages_are_accessible(browser: Any, world: ProjectWorld, settings: Any) -> None:
+    uuid = world.project()
+    world.enroll(uuid)
+    world.join(uuid, world.stranger)
+    waiting, application = world.apply("waiting.lab.example")
+    tab = Watched(browser, world_url(world))
+    sign_in(tab, "olga@lab.example")
+    of_project = tuple(f"projects/{uuid}{end}" for end in ("", "/modify", "/members", "/members/pending"))
+    review = f"projects/{waiting}/app/{application}"
+    consent = f"../oauth2/auth/?{CONSENT}"
+    settings.ASTAKOS_GLOBAL_MESSAGES = [("info", "Hello all")]
+    assert judged(tab, (*MEMBER_PAGES, *of_project, review, consent)) == {}
+    page = tab.open("profile")
+    page.get_by_test_id("close-notice").click()
+    page.get_by_test_id("close-notice").wait_for(state="detached")
+    assert not tab.open("profile").get_by_test_id("close-notice").count()
+    page.get_by_test_id("quota-chip").get_by_text("%").wait_for()
+    tab.close()
+    reviewer = Watched(browser, world_url(world), locale="el")
+    sign_in(reviewer, "ada@lab.example")
+    assert judged(reviewer, ("projects", review, f"projects/{uuid}/members")) == {}
+    assert reviewer.page.locator("html").get_attribute("lang") == "el"
+    reviewer.close()
+
+
+def world_url(world: ProjectWorld) -> str:
+    """Return the address of the site the people live in."""
+    from django.conf import settings
+
+    return str(settings.ASTAKOS_BASE_URL).removesuffix("/astakos")

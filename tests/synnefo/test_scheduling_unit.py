@@ -1,0 +1,27 @@
+"""The order in which processes are given the tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scheduling import BETWEEN, LONG, UNITS, order, unit_of
+
+pytestmark = pytest.mark.unit
+
+
+def test_modules_that_share_a_cluster_are_one_unit() -> None:
+    assert unit_of("tests/e2e/test_kamaki.py::test_a") == unit_of("tests/e2e/test_real_ganeti.py::test_b[1]")
+    assert unit_of("tests/e2e/test_killed_daemons.py::test_a") == "killed daemons"
+    assert unit_of("tests/pithos/test_object_api.py::test_a[x::y]") == "tests/pithos/test_object_api.py"
+
+
+def test_long_units_begin_early_with_short_ones_between() -> None:
+    places = order([f"m{number}" for number in range(100)] + list(reversed(LONG)))
+    by_place = sorted(places, key=places.__getitem__)
+    assert by_place[:2] == list(LONG[:2])
+    assert [unit for unit in by_place if unit in LONG] == list(LONG)
+    assert by_place[2 : 2 + BETWEEN + 1] == [f"m{number}" for number in range(BETWEEN)] + [LONG[2]]
+
+
+def test_every_long_unit_has_tests() -> None:
+    assert set(LONG) == set(UNITS.values())
