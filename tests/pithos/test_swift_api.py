@@ -556,6 +556,21 @@ def test_a_signed_form_takes_files(keyed: Swift) -> None:
     assert send(b"1", signature="") == 401
 
 
+@pytest.mark.parametrize(
+    "target", ["http://x.example/\nSet-Cookie: a=b", "http://[", "javascript:alert(1)", "//x.example"]
+)
+def test_a_signed_form_leads_to_web_addresses_only(keyed: Swift, target: str) -> None:
+    path = f"{ROOT}/AUTH_{keyed.account}/c/up/"
+    fields = {"redirect": target, "max_file_size": "9", "max_file_count": "1"}
+    fields["expires"] = str(int(time.time()) + 60)
+    message = "\n".join([path, *fields.values()])
+    fields["signature"] = hmac.digest(b"secret", message.encode(), "sha256").hex()
+    file = io.BytesIO(b"1")
+    file.name = "x.txt"
+    assert Client().post(path, {**fields, "file1": file}).status_code == 400
+    assert keyed.names("c") == ["o"]
+
+
 # -- an end, access lists, other sites ---------------------------------------------------------------------
 
 

@@ -39,6 +39,7 @@ def receive(request: HttpRequest, account: str, container: str, prefix: str) -> 
     except (MultiPartParserError, SuspiciousOperation, OSError, ValueError) as error:
         raise BadRequest("The form is malformed.") from error
     _check(request, fields, account, container)
+    _check_redirect(fields["redirect"])  # before anything is stored
     try:
         _store(fields, files, account, container, prefix)
     except SynnefoError as error:
@@ -60,6 +61,18 @@ def _check(request: HttpRequest, fields: dict[str, str], account: str, container
                 good |= hmac.compare_digest(hmac.digest(key.encode(), message, algorithm).hex(), signature)
     if not good or _number(fields, "expires") < clock.now().timestamp():
         raise Unauthorized("The form is not signed, or not any more.")
+
+
+def _check_redirect(target: str) -> None:
+    """Raise BadRequest for an address that is none, or that would break out of its header."""
+    if not target:
+        return
+    try:
+        scheme = urlsplit(target).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("http", "https") or not target.isprintable():
+        raise BadRequest("The form's redirect is no web address.")
 
 
 def _store(
@@ -99,8 +112,6 @@ def _lead_on(target: str, status: int, message: str) -> HttpResponse:
     """Return the outcome, to the address that was signed with the form if there is one."""
     if not target:
         return plain(message, status=status)
-    if urlsplit(target).scheme not in ("http", "https"):
-        return plain("The form's redirect is no web address.", status=400)
     mark = "&" if urlsplit(target).query else "?"
     response = HttpResponse(status=303)
     response["Location"] = f"{target}{mark}{urlencode({'status': status, 'message': message})}"
