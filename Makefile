@@ -8,7 +8,7 @@ DATA ?= var/demo
 # Processes that share the tests: more than cores, since many tests wait for servers and guests.
 WORKERS ?= 4
 
-.PHONY: run test lint format docs pictures bench lab clean
+.PHONY: run test lint format docs pictures bench lab burnin soak clean
 
 # Installed once, and again whenever the list of dependencies changes.
 $(VENV)/.run: setup.py constraints.txt
@@ -67,6 +67,14 @@ bench: packages
 ## lab: the same cloud over PostgreSQL, RabbitMQ, memcached and a real Ganeti
 lab: packages
 	$(BIN)/python -m tests.lab
+
+## burnin: the acceptance test against a cloud of two real Ganeti clusters with QEMU guests
+burnin: packages
+	$(BIN)/python -m tests.lab.burnin $(BURNIN_ARGS)
+
+## soak: random operations while processes are killed, for an hour (SOAK_ARGS="--minutes 600 --seed …")
+soak: packages
+	$(BIN)/python -m tests.chaos $(SOAK_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -21,7 +21,9 @@ setup(
     packages=find_packages(include=["synnefo*", "astakos*", "pithos*", "cyclades*", "branding*", "gtools*"]),
     package_data={
         "gtools.osprovider": ["snf-image/*"],
+        "gtools.extstorage": ["snffile/*"],
         "astakos": ["static/**/*", "templates/**/*", "locale/**/*"],
+        "cyclades": ["static/**/*", "templates/**/*", "locale/**/*"],
         "pithos": ["templates/**/*", "locale/**/*"],
         "branding": ["static/**/*", "templates/**/*", "locale/**/*"],
     },
@@ -31,6 +33,7 @@ setup(
         "defusedxml",
         "gunicorn>=23",
         "httpx",
+        "libpass",
         "nh3",
         "pika>=1.3",
         "prometheus-client",
@@ -42,6 +45,7 @@ setup(
         "tqdm",
         "watchdog",
         "webauthn",
+        "websockets>=14",
         "whitenoise",
     ],
     extras_require={
@@ -55,6 +59,7 @@ setup(
         # The RADOS binding comes with Ceph (Debian: python3-rados), not from an index.
         "rados": [],
         "test": [
+            "apache-libcloud",
             "axe-playwright-python",
             "django-stubs",
             "hypothesis",
@@ -81,10 +86,17 @@ setup(
             "snf-component-register=synnefo.component_register:main",
             "snf-service-export=synnefo.service_export:main",
             "pithos-manage-accounts=pithos.management.accounts_program:main",
+            "snf-burnin=cyclades.burnin.program:main",
             "snf-dispatcher=cyclades.dispatcher.main:main",
             "snf-ganeti-eventd=gtools.eventd:main",
             "snf-progress-monitor=gtools.progress_monitor:main",
+            "snf-snapshot-agent=gtools.snapshots.__main__:main",
+            "snf-vncauthproxy=gtools.vncauthproxy.daemon:main",
+            "vncauthproxy-passwd=gtools.vncauthproxy.passwd:main",
             "snf-image-os=gtools.osprovider.__main__:main",
+            "snf-extstorage=gtools.extstorage.__main__:main",
+            "snf-network=gtools.network.__main__:main",
+            "snf-network-dhcpd=gtools.network.responder:main",
         ]
     },
 )

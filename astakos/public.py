@@ -17,6 +17,7 @@ from astakos.logic import (
     oauth2,
     projects,
     quotas,
+    recounts,
     registration,
     session_authentication,
     users,
@@ -26,6 +27,7 @@ from astakos.logic.commissions import Failure, Resolution
 from astakos.logic.ledger import ProvisionRequest as Provision
 from astakos.logic.limits import project_holder, user_holder
 from astakos.logic.quotas import ProjectQuota, UserQuota
+from astakos.logic.recounts import Counted, Discrepancy, Recount
 from astakos.logic.resources import ResourceDefinition
 from astakos.logic.services import ServiceDefinition, export_document
 from astakos.logic.tokens import user_token
@@ -37,12 +39,14 @@ from synnefo.errors import Unauthorized
 
 __all__ = [
     "CreatedUser",
+    "Discrepancy",
     "Failure",
     "Identity",
     "OAuth2Access",
     "OAuth2Token",
     "ProjectQuota",
     "Provision",
+    "Recount",
     "Resolution",
     "ResourceDefinition",
     "ServiceDefinition",
@@ -54,6 +58,8 @@ __all__ = [
     "authenticate_request",
     "authenticate_service",
     "charge",
+    "compare_holdings",
+    "correct_holdings",
     "create_user",
     "exchange_oauth2_code",
     "export_services",
@@ -241,6 +247,29 @@ def project_quotas(
 ) -> list[ProjectQuota]:
     """Return the projects' own holdings of *resources*; ``None`` means all initialised projects."""
     return quotas.project_quotas(resources=resources, projects=projects)
+
+
+def compare_holdings(
+    counted: Counted, *, resources: Collection[str], user: str | None = None, project: str | None = None
+) -> Recount:
+    """Compare what a service counted, (user, project, resource) to amount, with the holdings.
+
+    Of one user or all, in one project or all; without a user the projects' own holdings, too. Counting and
+    comparing belong into one ``consistent_read``.
+    """
+    return recounts.compare(counted, resources=resources, user=user, project=project)
+
+
+def correct_holdings(
+    credentials: Credentials,
+    *,
+    clientkey: str,
+    name: str,
+    unsynced: Iterable[Discrepancy],
+    force: bool = False,
+) -> None:
+    """Bring holdings to what was counted, all or nothing; raises ``OverLimit`` unless *force*."""
+    recounts.correct(credentials, clientkey=clientkey, name=name, unsynced=unsynced, force=force)
 
 
 def is_project_member(user_id: str, project: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cyclades.console.proxies import DEFAULT
 from synnefo.settings_registry import declare
 
 _API = "20-snf-cyclades-app-api"
@@ -99,4 +100,123 @@ declare(
     type=int,
     conf=_USERDATA,
     help="Bits of the RSA keys that the service makes for users.",
+)
+declare(
+    "RESCUE_ENABLED",
+    False,
+    type=bool,
+    conf=_API,
+    help="Users may boot their servers from rescue images; administrators always may.",
+)
+declare(
+    "RESCUE_IMAGE_PATH",
+    "/usr/share/synnefo/rescue-images",
+    type=str,
+    conf=_API,
+    help="Folder of the Ganeti nodes that rescue images of the kind 'file' are in.",
+)
+declare(
+    "CPU_BAR_GRAPH_URL",
+    "http://stats.example.synnefo.org/stats/v1.0/cpu-bar/%s",
+    type=str,
+    conf=_API,
+    help="Address of a server's bar of processor use; %s is replaced by the token that names the server.",
+)
+declare(
+    "CPU_TIMESERIES_GRAPH_URL",
+    "http://stats.example.synnefo.org/stats/v1.0/cpu-ts/%s",
+    type=str,
+    conf=_API,
+    help="Address of a server's graph of processor use; %s is replaced by the token that names the server.",
+)
+declare(
+    "NET_BAR_GRAPH_URL",
+    "http://stats.example.synnefo.org/stats/v1.0/net-bar/%s",
+    type=str,
+    conf=_API,
+    help="Address of a server's bar of network use; %s is replaced by the token that names the server.",
+)
+declare(
+    "NET_TIMESERIES_GRAPH_URL",
+    "http://stats.example.synnefo.org/stats/v1.0/net-ts/%s",
+    type=str,
+    conf=_API,
+    help="Address of a server's graph of network use; %s is replaced by the token that names the server.",
+)
+declare(
+    "STATS_REFRESH_PERIOD", 60, type=int, conf=_API, help="Seconds after which clients ask for graphs again."
+)
+declare(
+    "CYCLADES_STATS_SECRET_KEY",
+    "",
+    type=str,
+    conf=_API,
+    secret=True,
+    help="Secret shared with the service that draws graphs; empty: SECRET_ENCRYPTION_KEY, for one project.",
+)
+declare(
+    "CYCLADES_STATS_TOKEN_LIFETIME",
+    86400,
+    type=int,
+    conf=_API,
+    help="Seconds that the address of a graph is valid.",
+)
+declare(
+    "CYCLADES_STATS_LEGACY_TOKENS",
+    False,
+    type=bool,
+    conf=_API,
+    help="Name servers as older statistics services read it, without expiry or protection from changes.",
+)
+declare(
+    "ADMIN_STATS_PERMITTED_GROUPS",
+    ["admin-stats"],
+    type=list,
+    conf=_API,
+    help="Groups whose members may read the detailed statistics.",
+)
+declare(
+    "CYCLADES_SNAPSHOTS_ENABLED",
+    True,
+    type=(bool, list, tuple),
+    conf=_API,
+    help="Users may make snapshots of volumes, which needs snf-snapshot-agent on the nodes; or a list of the"
+    " groups whose members may.",
+)
+declare(
+    "SNAPSHOT_RESEND_SECONDS",
+    900,
+    type=int,
+    conf=_API,
+    help="Seconds without a word from a node after which it is asked for a snapshot again.",
+)
+declare(
+    "SNAPSHOT_GIVE_UP_SECONDS",
+    86400,
+    type=int,
+    conf=_API,
+    help="Seconds after which a snapshot that no node made is an error.",
+)
+declare(
+    "SYSTEM_IMAGES_OWNER",
+    "okeanos",
+    type=str,
+    conf=_API,
+    help="User whose images count as the site's own in the statistics.",
+)
+declare(
+    "CYCLADES_VNCAUTHPROXY_OPTS",
+    [dict(DEFAULT)],
+    type=(list, tuple, dict),
+    conf=_API,
+    secret=True,
+    help="Console proxies, one dict each; one is chosen at random. Keys: auth_user, auth_password, "
+    "server_address, server_port, enable_ssl, ca_cert (file), strict (check the certificate).",
+)
+declare(
+    "CYCLADES_CONSOLES_PER_MINUTE",
+    60,
+    type=int,
+    conf=_API,
+    help="Most consoles a user may ask for in a minute.",
 )

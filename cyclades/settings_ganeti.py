@@ -57,7 +57,7 @@ declare(
 )
 declare(
     "CYCLADES_DETACHABLE_DISK_TEMPLATES",
-    ("ext_archipelago", "ext_vlmc"),
+    ("ext_archipelago", "ext_vlmc", "ext_snffile"),
     type=(list, tuple),
     conf=_BACKEND,
     help="Disk templates whose volumes may leave one server and join another.",
@@ -193,4 +193,34 @@ declare(
     type=str,
     conf=_DISPATCHER,
     help="File whose modification time says when the dispatcher was last alive; empty writes none.",
+)
+declare(
+    "DISPATCHER_RECONCILE_SECONDS",
+    600,
+    type=int,
+    conf=_DISPATCHER,
+    help="Seconds between the rounds in which one of the dispatchers compares servers, networks, pools and "
+    "commissions with the clusters and mends what is safe to mend; 0 leaves that to the reconcile commands.",
+)
+declare(
+    "DISPATCHER_RECONCILE_MAX_FIXES",
+    100,
+    type=int,
+    conf=_DISPATCHER,
+    help="Servers and networks of one cluster that are mended in one such round; others wait for the next.",
+)
+declare(
+    "DISPATCHER_RECONCILE_REMOVALS",
+    True,
+    type=bool,
+    conf=_DISPATCHER,
+    help="Whether it also marks servers as deleted whose instance is gone, and removes instances and "
+    "networks of deleted servers and networks.",
+)
+declare(
+    "DISPATCHER_RECONCILE_QUIET_SECONDS",
+    180,
+    type=int,
+    conf=_DISPATCHER,
+    help="Servers that changed this recently are left to their events.",
 )

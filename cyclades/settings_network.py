@@ -81,3 +81,17 @@ declare(
     conf=_PLANKTON,
     help="Container format of images registered without one.",
 )
+declare(
+    "DEFAULT_PLANKTON_CONTAINER",
+    "images",
+    type=str,
+    conf=_PLANKTON,
+    help="Container of their own account in which images that clients of Glance v2 upload are kept.",
+)
+declare(
+    "MAX_IMAGE_UPLOAD_SIZE",
+    100 << 30,
+    type=int,
+    conf=_PLANKTON,
+    help="Largest image, in bytes, that may be uploaded through Glance v2.",
+)

@@ -16,13 +16,13 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gtools import luxi, settings, ssconf
-from gtools.jobfile import JobFileError, message_for, read_job
-from gtools.queue_watch import Watcher, scan, watch
+from gtools.jobfile import Job, JobFileError, message_for, read_job
+from gtools.queue_watch import Watcher, archive_path, scan, scan_archive, watch
 from gtools.spool import SeenStatus, Spool, SpoolFull
 from synnefo import amqp
 from synnefo.messages import FINAL_STATUSES, Heartbeat, routing_key_of
@@ -38,7 +38,9 @@ RENAME_SLACK_NS = 10_000_000_000
 HEALTH_SECONDS = 5.0
 DRAIN_SECONDS = 5.0
 STALE_HEARTBEAT_SECONDS = 60
-LOOKUP_ATTEMPTS = 3
+LOOKUP_PAUSE_SECONDS = 0.5
+#: How far back archived jobs are looked at when the daemon starts or the node becomes the master.
+ARCHIVE_SECONDS = 7 * 86400
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class EventdOptions:
 
     spool_dir: directory for what waits for the broker; must survive restarts.
     node_name: this node's name in Ganeti, by default the host's.
+    state_patience: seconds for which messages wait when an instance's state can't be asked for.
     """
 
     queue_dir: str
@@ -58,6 +61,11 @@ class EventdOptions:
     spool_limit: int = 100_000
     health_file: str | None = None
     node_name: str | None = None
+    state_patience: float = 30.0
+
+
+class StateUnavailable(Exception):
+    """The query daemon does not answer now."""
 
 
 class Sender:
@@ -140,6 +148,8 @@ class EventDaemon:
         self._unhandled: set[int] = set()
         self._next_scan = 0.0
         self._next_health = 0.0
+        self._luxi_away_since: float | None = None
+        self._luxi_next_try = 0.0
 
     def run_once(self, timeout: float = 0.0) -> int:
         """Handle what changed within ``timeout`` seconds and send it; return how many messages were sent."""
@@ -202,14 +212,28 @@ class EventDaemon:
         if not self._was_master:
             logger.info("this node is the master: reading the job queue")
         if not self._was_master or time.monotonic() >= self._next_scan:
-            self._was_master = True
-            self._rescan()
-        for job in sorted(self._unhandled):
-            if self._handle_safely(job):
-                self._unhandled.discard(job)
+            with_archive, self._was_master = not self._was_master, True
+            self._rescan(with_archive)
+        self._handle_all(self._unhandled)
 
-    def _rescan(self) -> None:
-        """Find what notifications missed: changes while the daemon was down, or an overflow of the queue."""
+    def _handle_all(self, jobs: set[int]) -> bool:
+        """Handle jobs in the order of their numbers, removing them from the set; return whether none is left.
+
+        While the query daemon is away everything waits, so that messages stay in order.
+        """
+        try:
+            for job in sorted(jobs):
+                if self._handle_safely(job):
+                    jobs.discard(job)
+        except StateUnavailable as error:
+            logger.debug("%s", error)
+        return not jobs
+
+    def _rescan(self, with_archive: bool) -> None:
+        """Find what notifications missed: changes while the daemon was down, or an overflow of the queue.
+
+        with_archive: look also at jobs that have ended and were archived since the daemon last looked.
+        """
         started_ns = time.time_ns()
         try:
             present = scan(self._options.queue_dir)
@@ -218,29 +242,49 @@ class EventDaemon:
             return
         self._next_scan = time.monotonic() + RESCAN_SECONDS
         watermark = self._spool.watermark()
-        complete = True
-        for job, mtime_ns in sorted(present.items()):
-            if mtime_ns >= watermark:
-                complete = self._handle_safely(job) and complete
-        if complete:
+        found = {job for job, mtime_ns in present.items() if mtime_ns >= watermark}
+        if with_archive and watermark:
+            found |= self._archived_since(max(watermark, started_ns - ARCHIVE_SECONDS * 10**9))
+        if self._handle_all(found):
             # Some seconds back, because a file may be renamed into place later than its time says.
             newest = min(max(present.values(), default=0), started_ns)
-            self._spool.set_watermark(max(watermark, newest - RENAME_SLACK_NS))
-            self._spool.forget_jobs_except(self._still_needed(present))
+            watermark = max(watermark, newest - RENAME_SLACK_NS)
+            self._spool.set_watermark(watermark)
+            self._forget_settled(set(present) | self._unhandled, watermark)
+        else:
+            self._unhandled |= found
 
-    def _still_needed(self, present: Collection[int]) -> Collection[int]:
-        return set(present) | self._unhandled
+    def _archived_since(self, since_ns: int) -> set[int]:
+        try:
+            return set(scan_archive(self._options.queue_dir, since_ns))
+        except OSError as error:
+            logger.error("cannot read the archive of the job queue: %s", error)
+            return set()
+
+    def _forget_settled(self, needed: set[int], watermark: int) -> None:
+        """Forget jobs that have left the queue, except those that a restart would find in the archive."""
+        settled = []
+        for job in self._spool.known_jobs() - needed:
+            try:
+                if archive_path(self._options.queue_dir, job).stat().st_mtime_ns >= watermark:
+                    continue
+            except OSError:
+                pass
+            settled.append(job)
+        self._spool.forget_jobs(settled)
 
     def _handle_safely(self, job: int) -> bool:
         """Handle one job; return False if that must be repeated later. One bad job must not stop the rest."""
         try:
             self._handle(job)
+        except StateUnavailable:
+            raise
         except SpoolFull as error:
             logger.error("spool is full: %s", error)
             self._next_scan = time.monotonic() + 1.0
             return False
         except FileNotFoundError:
-            logger.debug("job %d was archived", job)
+            logger.debug("job %d has gone", job)
         except JobFileError as error:
             logger.error("job %d: %s", job, error)
         except (OSError, sqlite3.Error) as error:
@@ -251,7 +295,7 @@ class EventDaemon:
         return True
 
     def _handle(self, job_id: int) -> None:
-        job = read_job(Path(self._options.queue_dir) / f"job-{job_id}")
+        job = self._read(job_id)
         known = self._spool.statuses(job_id)
         cluster = self._ssconf.cluster_name()
         for op in job.ops:
@@ -267,21 +311,38 @@ class EventDaemon:
                 logger.info("job %d: %s %s", job_id, op.name, op.status)
                 self._wake_sender.set()
 
+    def _read(self, job_id: int) -> Job:
+        try:
+            return read_job(Path(self._options.queue_dir) / f"job-{job_id}")
+        except FileNotFoundError:
+            return read_job(archive_path(self._options.queue_dir, job_id))
+
     def _is_due(self, heartbeat: Heartbeat, before: str | None) -> bool:
         """A heartbeat is told once per job, and only while it is news."""
         fresh = time.time() - heartbeat.event_time[0] < STALE_HEARTBEAT_SECONDS
         return fresh and before in (None, "queued")
 
     def _lookup(self, instance: str) -> luxi.InstanceState | None:
-        for attempt in range(1, LOOKUP_ATTEMPTS + 1):
-            try:
-                return self._luxi.instance_state(instance)
-            except luxi.LuxiError as error:
-                logger.warning("state of %s (attempt %d): %s", instance, attempt, error)
-                if not error.temporary:
-                    return None
-            self._stop.wait(0.2 * attempt)
-        return None
+        """Return an instance's state, None if it has gone or the query daemon stays away for too long."""
+        now = time.monotonic()
+        if now < self._luxi_next_try:
+            raise StateUnavailable("the query daemon failed a moment ago")
+        try:
+            state = self._luxi.instance_state(instance)
+        except luxi.LuxiError as error:
+            if not error.temporary:
+                logger.info("state of %s: %s", instance, error)
+                return None
+            if self._luxi_away_since is None:
+                self._luxi_away_since = now
+                logger.warning("state of %s: %s", instance, error)
+            if now - self._luxi_away_since < self._options.state_patience:
+                self._luxi_next_try = time.monotonic() + LOOKUP_PAUSE_SECONDS
+                raise StateUnavailable(str(error)) from error
+            logger.error("state of %s, told without it: %s", instance, error)
+            return None
+        self._luxi_away_since = None
+        return state
 
     # Sending
 

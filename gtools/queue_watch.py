@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from pathlib import Path
 from typing import Protocol
 
 from gtools.jobfile import job_id_of
@@ -12,6 +13,7 @@ from gtools.jobfile import job_id_of
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+JOBS_PER_ARCHIVE_DIRECTORY = 10_000
 
 
 def scan(directory: str) -> dict[int, int]:
@@ -26,6 +28,23 @@ def scan(directory: str) -> dict[int, int]:
                 found[job] = entry.stat(follow_symlinks=False).st_mtime_ns
             except FileNotFoundError:
                 continue
+    return found
+
+
+def archive_path(directory: str, job: int) -> Path:
+    """Return where Ganeti moves a job's file some time after its end."""
+    return Path(directory) / "archive" / str(job // JOBS_PER_ARCHIVE_DIRECTORY) / f"job-{job}"
+
+
+def scan_archive(directory: str, since_ns: int) -> dict[int, int]:
+    """Return the modification time (ns) of archived jobs that were modified since a time, by job id."""
+    found: dict[int, int] = {}
+    archive = Path(directory) / "archive"
+    for folder in sorted(archive.iterdir()) if archive.is_dir() else []:
+        # A directory changes when something is moved into it.
+        if folder.is_dir() and folder.stat().st_mtime_ns >= since_ns:
+            jobs = scan(str(folder))
+            found |= {job: mtime for job, mtime in jobs.items() if mtime >= since_ns}
     return found
 
 

@@ -128,14 +128,16 @@ class Spool:
         with self._lock:
             return dict(self._database.execute("SELECT op, status FROM seen WHERE job = ?", (job,)))
 
-    def forget_jobs_except(self, jobs: Collection[int]) -> None:
-        """Drop the statuses of jobs that Ganeti has archived."""
+    def known_jobs(self) -> set[int]:
+        """Return the jobs of which statuses were seen."""
         with self._lock:
-            known = {row[0] for row in self._database.execute("SELECT DISTINCT job FROM seen")}
-            gone = known.difference(jobs)
-            if gone:
-                with self._transaction():
-                    self._database.executemany("DELETE FROM seen WHERE job = ?", [(job,) for job in gone])
+            return {row[0] for row in self._database.execute("SELECT DISTINCT job FROM seen")}
+
+    def forget_jobs(self, jobs: Collection[int]) -> None:
+        """Drop the statuses of jobs that can't come up again."""
+        if jobs:
+            with self._lock, self._transaction():
+                self._database.executemany("DELETE FROM seen WHERE job = ?", [(job,) for job in jobs])
 
     def watermark(self) -> int:
         """Return the modification time (ns) up to which all job files were handled, 0 at first."""

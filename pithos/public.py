@@ -10,15 +10,18 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from astakos.public import ServiceDefinition
 from pithos.blocks.opened import block_store
-from pithos.logic import deletes, domains, registration, snapshots
+from pithos.logic import deletes, domains, registration, snapshots, uploads
 from pithos.logic.domains import ObjectInfo
 from pithos.logic.nodes import Address
+from pithos.streams import Content
 from synnefo.credentials import Credentials
 
 __all__ = [
+    "Content",
     "ObjectInfo",
     "block_hashes",
     "block_path_of",
+    "create_object",
     "delete_object",
     "get_object",
     "get_object_at",
@@ -27,6 +30,7 @@ __all__ = [
     "protect_blocks",
     "register_object_map",
     "service_definitions",
+    "store_data",
     "update_domain_metadata",
     "update_object_status",
     "update_readers",
@@ -78,9 +82,45 @@ def update_readers(credentials: Credentials, *, uuid: str, readers: Iterable[str
     domains.update_readers(credentials, uuid=uuid, readers=readers)
 
 
-def open_object(credentials: Credentials | None, *, uuid: str) -> Iterator[bytes]:
-    """Return the object's data in pieces of up to 1 MiB; raises NotFound and Forbidden."""
-    return domains.open_object(credentials, uuid=uuid)
+def open_object(
+    credentials: Credentials | None, *, uuid: str, offset: int = 0, length: int | None = None
+) -> Iterator[bytes]:
+    """Return ``length`` bytes of the object from ``offset``, or all, in pieces of up to 1 MiB.
+
+    Raises NotFound and Forbidden.
+    """
+    return domains.open_object(credentials, uuid=uuid, offset=offset, length=length)
+
+
+def store_data(pieces: Iterable[bytes]) -> Content:
+    """Store data that no object refers to yet, a few blocks in memory at most; collected if none ever does.
+
+    Call it outside of transactions. Raises what ``pieces`` raises, and InsufficientStorage.
+    """
+    return uploads.store_pieces(pieces)
+
+
+def create_object(
+    credentials: Credentials,
+    *,
+    account: str,
+    container: str,
+    name: str,
+    data: Content,
+    uuid: str,
+    content_type: str = "application/octet-stream",
+) -> None:
+    """Make a new object of ``store_data``'s data with an id of the caller's choice; charges its size.
+
+    The container is made if it is missing. Raises Forbidden, Conflict if the name is taken, OverLimit.
+    """
+    uploads.create_object(
+        credentials,
+        address=Address(account, container, name),
+        content=data,
+        content_type=content_type,
+        uuid=uuid,
+    )
 
 
 def block_hashes(mapfile: str | None, *, size: int) -> list[str]:

@@ -43,6 +43,14 @@ class BadRequest(SynnefoError):
     name = "badRequest"
 
 
+class WrongState(BadRequest):
+    """The resource is in no state for this; dialects that tell that from malformed requests can."""
+
+
+class Deleted(BadRequest):
+    """The resource still has a row, but is deleted; dialects that hide such resources can."""
+
+
 class Unauthorized(SynnefoError):
     """Missing, unknown or expired credentials."""
 
@@ -75,6 +83,13 @@ class MethodNotAllowed(SynnefoError):
         self.allowed = tuple(allowed)
         if allowed:
             self.headers["Allow"] = ",".join(allowed)
+
+
+class NotAcceptable(SynnefoError):
+    """The client wants the answer in a form or version that is not there."""
+
+    code = 406
+    name = "notAcceptable"
 
 
 class Conflict(SynnefoError):
@@ -116,6 +131,13 @@ class RequestTooLarge(SynnefoError):
 
     code = 413
     name = "requestEntityTooLarge"
+
+
+class UnsupportedMediaType(SynnefoError):
+    """The body is of a kind that the call does not take."""
+
+    code = 415
+    name = "badMediaType"
 
 
 class RangeNotSatisfiable(SynnefoError):

@@ -12,6 +12,10 @@ messages_handled = Counter(
     "synnefo_messages_total", "Messages handled by the dispatcher", ["kind", "outcome"]
 )
 rapi_requests = Counter("synnefo_rapi_requests_total", "Requests to Ganeti clusters", ["backend", "outcome"])
+repair_findings = Counter(
+    "synnefo_repair_findings_total", "What the periodic repair of Cyclades found", ["kind", "result"]
+)
+repair_last_run = Gauge("synnefo_repair_last_run_timestamp_seconds", "When the periodic repair last ended")
 backend_available = Gauge("synnefo_backend_available", "1 while a Ganeti cluster answers", ["backend"])
 
 

@@ -6,11 +6,18 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 
-from django.db.models import F
+from django.db import connection
 
 from synnefo import clock
-from synnefo.db.locks import atomic
 from synnefo.models import RateLimitCounter
+
+_INCREMENT = """
+    INSERT INTO synnefo_rate_limit AS stored (key, period_start, count) VALUES (%s, %s, 1)
+    ON CONFLICT (key) DO UPDATE SET
+        count = CASE WHEN stored.period_start = excluded.period_start THEN stored.count + 1 ELSE 1 END,
+        period_start = excluded.period_start
+    RETURNING count
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +46,20 @@ def count_attempt(key: str, *, limit: int, period: int = 60) -> Attempts:
     now = clock.now()
     epoch = int(now.timestamp())
     start = dt.datetime.fromtimestamp(epoch - epoch % period, dt.UTC)
-    digest = _digest(key)
-    with atomic():
-        RateLimitCounter.objects.get_or_create(key=digest, defaults={"period_start": start, "count": 0})
-        RateLimitCounter.objects.filter(key=digest).exclude(period_start=start).update(
-            period_start=start, count=0
-        )
-        RateLimitCounter.objects.filter(key=digest).update(count=F("count") + 1)
-        counted = RateLimitCounter.objects.filter(key=digest).values_list("count", flat=True).first()
-    # A success elsewhere may have made the counter forgotten in between.
-    count = counted or 1
+    count = _increment(_digest(key), start)
     return Attempts(count=count, limit=limit, retry_after=period - epoch % period)
+
+
+def _increment(digest: str, start: dt.datetime) -> int:
+    """Count one use in the period that began at *start*, in one statement.
+
+    The row may appear or be forgotten at any moment, so there is no reading before the writing.
+    """
+    period_start = RateLimitCounter._meta.get_field("period_start")
+    with connection.cursor() as cursor:
+        cursor.execute(_INCREMENT, [digest, period_start.get_db_prep_value(start, connection)])
+        row = cursor.fetchone()
+    return int(row[0])
 
 
 def attempts(key: str, *, limit: int, period: int = 60) -> Attempts:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
+from django.db import connection
 
-from tests import environment
+from tests import environment, flushing
+from tests.kept import kept  # noqa: F401
+from tests.lab import migrated
 from tests.lab.ganeti import GanetiCluster
 from tests.lab.instance import Instance, Unavailable
 from tests.lab.kamaki import PYTHON_MISSING, Kamaki, kamaki_program
@@ -38,6 +42,13 @@ def postgres_url() -> str:
     if not url:
         pytest.skip(why_missing("PostgreSQL is not installed"))
     return url
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Begin the test database migrated; to do that from nothing takes as long as hundreds of tests."""
+    migrated.use_in(connection, environment.database_url())
+    flushing.flush_only_filled_tables(connection)
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +109,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the units of work in the order in which they are given out."""
     places = order(unit_of(item.nodeid) for item in items)
     items.sort(key=lambda item: places[unit_of(item.nodeid)])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the garbage collector from looking again and again at what lives until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
 
 
 # -- skipped tests in CI -------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 from playwright.sync_api import Page, sync_playwright
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -31,6 +33,23 @@ def _sign_in(page: Page, base: str, credentials: dict[str, str]) -> None:
     page.wait_for_url("**/ui/landing")
 
 
+def _console_address(site: str, credentials: dict[str, str]) -> str:
+    """Return the address of the console of the demo's first server, which is made if there is none."""
+    token = {"X-Auth-Token": credentials["token"]}
+    with httpx.Client(base_url=f"{site}/cyclades/compute/v2.0", headers=token, timeout=60) as client:
+        if not client.get("/servers").json()["servers"]:
+            flavor, image = (client.get(f"/{kind}").json()[kind][0]["id"] for kind in ("flavors", "images"))
+            body = {"name": "My first server", "flavorRef": flavor, "imageRef": image}
+            client.post("/servers", json={"server": body}).raise_for_status()
+        server = client.get("/servers").json()["servers"][0]["id"]
+        while client.get(f"/servers/{server}").json()["server"]["status"] == "BUILD":
+            time.sleep(1)
+        action = {"os-getVNCConsole": {"type": "novnc"}}
+        answer = client.post(f"/servers/{server}/action", json=action).raise_for_status()
+    url: str = answer.json()["console"]["url"]
+    return url
+
+
 def take(data: Path, target: Path) -> None:
     """Write all pictures of the demo that keeps its data in *data* into *target*."""
     credentials = json.loads((data / "credentials.json").read_text())
@@ -48,6 +67,12 @@ def take(data: Path, target: Path) -> None:
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             page.goto(f"{base}/{address}")
             page.screenshot(path=str(target / f"{name}.png"))
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.goto(_console_address(f"{parts.scheme}://{parts.netloc}", credentials))
+        page.get_by_test_id("console-state").get_by_text("Connected").wait_for()
+        page.keyboard.type("hello")
+        page.wait_for_timeout(1000)  # until the screen shows it
+        page.screenshot(path=str(target / "console.png"))
         browser.close()
 
 

@@ -15,14 +15,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 #: Beginnings of test ids, the long ones first, and the unit they belong to.
 UNITS = {
-    "tests/e2e/test_killed_daemons": "killed daemons",
+    "tests/e2e/test_chaos": "chaos",
+    "tests/e2e/test_kamaki": "chaos",
     "tests/e2e/test_pages": "browser",
     "tests/e2e/test_second_factor": "browser",
     "tests/e2e/test_account_pages": "browser",
     "tests/e2e/test_view_browser": "browser",
     "tests/e2e/": "clouds",
     "tests/contract/": "contract",
-    "tests/gtools/test_real_ganeti": "events",
+    "tests/gtools/test_real_ganeti": "contract",
+    "tests/lab/test_cluster": "contract",
     "tests/lab/": "lab",
     "tests/faults/": "sites",
     "tests/synnefo/test_amqp_faults": "broker",
@@ -35,9 +37,8 @@ UNITS = {
 #: Units that take minutes, the longest first.
 LONG = (
     "clouds",
-    "killed daemons",
+    "chaos",
     "contract",
-    "events",
     "sites",
     "lab",
     "broker",

@@ -29,7 +29,8 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": os.path.join(tempfile.gettempdir(), f"synnefo-test-{os.getpid()}.sqlite3"),
+            "NAME": os.environ.get("SYNNEFO_TEST_SQLITE")
+            or os.path.join(tempfile.gettempdir(), f"synnefo-test-{os.getpid()}.sqlite3"),
             "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
         }
     }

@@ -11,12 +11,28 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db.models import prefetch_related_objects
 
 from cyclades.dispatcher.row_updates import update_rows
-from cyclades.ganeti import clients, names, networks, refresh, submission
+from cyclades.ganeti import (
+    clients,
+    names,
+    networks,
+    refresh,
+    snapshot_jobs,
+    submission,
+    submission_threads,
+)
 from cyclades.ganeti.opcodes import Opcode
-from cyclades.logic import network_events, progress, server_disks, server_events, server_nics
+from cyclades.logic import (
+    network_events,
+    progress,
+    server_disks,
+    server_events,
+    server_nics,
+    volume_deletion,
+)
 from cyclades.logic.server_events import Outcome
 from cyclades.models import Backend, Network, Server
 from synnefo import clock
@@ -71,9 +87,14 @@ def network_id_of(message: Message) -> int | None:
 
 
 def prepare(message: Message) -> Work:
-    """Ask Ganeti about what a failed removal left; its absence makes the failure a success."""
+    """Ask Ganeti about what a failed removal left; its absence makes the failure a success.
+
+    What is about no row that is locked later is done here: a cluster's refresh, the state of a snapshot.
+    """
     work = Work(message)
     if isinstance(message, OpStatus):
+        if message.operation == Opcode.INSTANCE_SNAPSHOT:
+            snapshot_jobs.apply(message)
         if message.operation == Opcode.INSTANCE_REMOVE and message.status == "error":
             work.missing_in_ganeti = _instance_is_missing(message)
     elif isinstance(message, NetworkStatus):
@@ -112,9 +133,16 @@ def _network_is_missing(message: NetworkStatus) -> bool:
 
 def _refresh(message: ClusterStatus) -> None:
     backend = Backend.objects.get(clustername=message.cluster)
+    if settings.GANETI_SUBMIT_IN_BACKGROUND:
+        # The other clusters' messages do not wait for this one's answer.
+        submission_threads.run(_refresh_now, backend, backend_id=backend.pk)
+    else:
+        _refresh_now(backend)
+
+
+def _refresh_now(backend: Backend) -> None:
     try:
-        refresh.refresh_templates(backend)
-        refresh.refresh_resources(backend)
+        refresh.refresh_all(backend)
     except (ServiceUnavailable, clients.GanetiApiError) as error:
         # The periodic refresh catches up.
         log.warning("backend %s is not refreshed now: %s", backend.clustername, error)
@@ -173,6 +201,8 @@ def _apply_op(work: Work, rows: LockedRows) -> Outcome:
     assert isinstance(work.message, OpStatus)
     server = rows.servers.get(server_id_of(work.message) or 0)
     if server is None:
+        if volume_deletion.apply(work.message):
+            return Outcome.APPLIED
         return _not_ours(work.message.instance)
     return server_events.apply(
         server, work.message, instance_missing=work.missing_in_ganeti, save=rows.save_later

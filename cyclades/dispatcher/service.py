@@ -6,6 +6,8 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 import prometheus_client
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.db import close_old_connections, connections
 from cyclades.dispatcher.consumer import Consumer, DatabaseAway
 from cyclades.dispatcher.status_check import Responder
 from cyclades.ganeti import repair
+from cyclades.logic import upkeep
 from synnefo import amqp, request_id
 from synnefo.amqp import AmqpError
 from synnefo.service_status import notify_systemd, write_health
@@ -22,6 +25,11 @@ log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 1.0
 _LONGEST_PAUSE = 10.0
+
+
+class _Report(Protocol):
+    @property
+    def changed(self) -> bool: ...
 
 
 class Dispatcher:
@@ -42,8 +50,11 @@ class Dispatcher:
         """Work until ``stop``."""
         if settings.DISPATCHER_METRICS_PORT:
             prometheus_client.start_http_server(settings.DISPATCHER_METRICS_PORT, addr="127.0.0.1")
-        housekeeping = threading.Thread(target=self._keep_house, name="repair", daemon=True)
-        housekeeping.start()
+        periodic = [threading.Thread(target=self._keep_house, name="repair", daemon=True)]
+        if settings.DISPATCHER_RECONCILE_SECONDS > 0:
+            periodic.append(threading.Thread(target=self._reconcile, name="reconcile", daemon=True))
+        for thread in periodic:
+            thread.start()
         notify_systemd("READY=1")
         log.info("the dispatcher is ready")
         try:
@@ -55,7 +66,8 @@ class Dispatcher:
             notify_systemd("STOPPING=1")
             self._stopping.set()
             self.close()
-            housekeeping.join(timeout=_LONGEST_PAUSE)
+            for thread in periodic:
+                thread.join(timeout=_LONGEST_PAUSE)
             log.info("the dispatcher has ended")
 
     def run_once(self, timeout: float = 0.0) -> int:
@@ -102,14 +114,21 @@ class Dispatcher:
 
     def _keep_house(self) -> None:
         """Run the repair task at intervals, in a thread of its own because Ganeti may be slow."""
-        while not self._stopping.wait(settings.DISPATCHER_REPAIR_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
+        self._at_intervals(settings.DISPATCHER_REPAIR_SECONDS, "repaired", repair.run_once)
+
+    def _reconcile(self) -> None:
+        """Compare everything with the clusters at longer intervals, in a thread of its own."""
+        self._at_intervals(settings.DISPATCHER_RECONCILE_SECONDS, "reconciled", upkeep.run_once)
+
+    def _at_intervals(self, seconds: int, done: str, task: Callable[[], _Report | None]) -> None:
+        while not self._stopping.wait(seconds * random.uniform(0.8, 1.2)):  # noqa: S311
             started = time.monotonic()
             with request_id.bound(request_id.new()):
                 try:
-                    report = repair.run_once()
-                    if report.changed:
-                        log.info("repaired in %.1f s: %s", time.monotonic() - started, report)
+                    report = task()
+                    if report is not None and report.changed:
+                        log.info("%s in %.1f s: %s", done, time.monotonic() - started, report)
                 except Exception:
-                    log.exception("the repair task failed")
+                    log.exception("a periodic task failed")
                 finally:
                     connections.close_all()

@@ -10,7 +10,7 @@ from typing import cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from cyclades.ganeti import clients, refresh
+from cyclades.ganeti import clients, refresh, side_by_side, submission_threads
 from cyclades.ganeti.allocators import AllocatorBase, Demand
 from cyclades.models import Backend, Flavor
 from synnefo import clock
@@ -35,8 +35,7 @@ def allocate(*, user_id: str, project: str, flavor: Flavor) -> Backend:
     strategy = cast(AllocatorBase, import_string(settings.BACKEND_ALLOCATOR_MODULE)())
     candidates: Sequence[Backend] = list(Backend.objects.filter(offline=False, drained=False).order_by("pk"))
     candidates = strategy.filter_backends(candidates, demand)
-    candidates = [backend for backend in candidates if _is_usable(backend, flavor)]
-    return _reserve(strategy, candidates, demand)
+    return _reserve(strategy, _usable(candidates, flavor), demand)
 
 
 def _reserve(strategy: AllocatorBase, candidates: Sequence[Backend], demand: Demand) -> Backend:
@@ -72,18 +71,40 @@ def _demand(flavor: Flavor, project: str) -> Demand:
     return Demand(ram=flavor.ram, disk=flavor.disk * 1024 * copies, cpu=flavor.cpu, project=project)
 
 
-def _is_usable(backend: Backend, flavor: Flavor) -> bool:
-    """Tell whether *backend* offers the flavor's disk template, refreshing what is too old to trust."""
+def _usable(candidates: Sequence[Backend], flavor: Flavor) -> list[Backend]:
+    """Return the backends whose figures are to be trusted and that offer the flavor's disk template.
+
+    A request waits for clusters with old figures only when there are no others, so that one that does not
+    answer never slows a placement elsewhere; they are asked in the background then.
+    """
+    doubtful = [backend for backend in candidates if _is_doubtful(backend)]
+    trusted = [backend for backend in candidates if backend not in doubtful and _offers(backend, flavor)]
+    if not trusted:
+        answers = side_by_side.on_each(doubtful, _refresh)
+        asked = zip(doubtful, answers, strict=True)
+        return [backend for backend, answered in asked if answered and _offers(backend, flavor)]
+    if settings.GANETI_SUBMIT_IN_BACKGROUND:
+        for backend in doubtful:
+            submission_threads.run(_refresh, backend, backend_id=backend.pk)
+    return trusted
+
+
+def _offers(backend: Backend, flavor: Flavor) -> bool:
+    return flavor.volume_type.template in backend.disk_templates
+
+
+def _is_doubtful(backend: Backend) -> bool:
+    """Tell whether *backend* has to answer before it gets a server."""
+    oldest = clock.now() - timedelta(minutes=settings.BACKEND_REFRESH_MIN)
+    return not backend.disk_templates or backend.updated < oldest or clients.is_set_aside(backend)
+
+
+def _refresh(backend: Backend) -> bool:
+    """Read what is unknown or old of *backend*; return whether it answered."""
     try:
         if not backend.disk_templates:
             refresh.refresh_templates(backend)
-        if flavor.volume_type.template not in backend.disk_templates:
-            return False
-        # A cluster that was set aside proves by this request that it is back.
-        if clients.is_set_aside(backend) or backend.updated < clock.now() - timedelta(
-            minutes=settings.BACKEND_REFRESH_MIN
-        ):
-            refresh.refresh_resources(backend)
+        refresh.refresh_resources(backend)
     except (ServiceUnavailable, clients.GanetiApiError) as error:
         log.warning("backend %s is left out of a placement: %s", backend, error)
         return False

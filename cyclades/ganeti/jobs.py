@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -38,6 +39,10 @@ from synnefo.db.locks import atomic, lock_one
 log = logging.getLogger(__name__)
 
 VMAPI_KEY_PURPOSE = "vmapi-key"
+#: Operations that are no task of their server.
+TAGS_ADD, TAGS_DELETE, FIREWALL = "TAGS_ADD", "TAGS_DELETE", "FIREWALL"
+#: Operations on an instance that need not exist when they are asked for.
+_AFTER_BUILD = (TAGS_ADD, TAGS_DELETE)
 #: What one exchange with Ganeti takes beyond its timeouts: waiting for a place, a loaded machine.
 _LEASE_MARGIN = ACQUIRE_SECONDS + 10
 _REASON_LENGTH = 64
@@ -67,7 +72,7 @@ def intend(*, server: Server, operation: str, payload: Payload, secrets_key: str
         server.action = server.task = operation
         server.task_job_id = None
         server.save(update_fields=["action", "task", "task_job_id", "updated"])
-    transaction.on_commit(partial(_submit_after_commit, intent.pk))
+    transaction.on_commit(partial(_submit_after_commit, intent.pk, intent.backend_id))
     return intent
 
 
@@ -83,6 +88,30 @@ def _overtake(server: Server) -> None:
     )
 
 
+def waits_for_build(intent: JobIntent) -> bool:
+    """Tell whether *intent* is about an instance that Ganeti is still to create."""
+    return (
+        intent.operation in _AFTER_BUILD
+        and Server.objects.filter(pk=intent.server_id or 0, task=Task.BUILD).exists()
+    )
+
+
+def resume_after_build(intents: Iterable[JobIntent]) -> None:
+    """Let those of a new server's open *intents* that waited for it go on after the transaction."""
+    for intent in sorted(intents, key=lambda intent: intent.pk):
+        if intent.state == IntentState.PENDING and intent.operation in _AFTER_BUILD:
+            intent.not_before = None
+            intent.save(update_fields=["not_before", "updated"])
+            transaction.on_commit(partial(_submit_after_commit, intent.pk, intent.backend_id))
+
+
+def abandon_after_build(server: Server, reason: str) -> None:
+    """Give up what waited for the creation of *server*, which failed."""
+    JobIntent.objects.filter(server=server, state=IntentState.PENDING, operation__in=_AFTER_BUILD).update(
+        state=IntentState.FAILED, last_error=reason[:255], updated=clock.now()
+    )
+
+
 def _new_request_id() -> str:
     """Return the id of the work in progress made unique, because one request may intend several jobs."""
     suffix = secrets.token_hex(6)
@@ -90,16 +119,16 @@ def _new_request_id() -> str:
     return f"{current[: _REASON_LENGTH - len(suffix) - 1]}.{suffix}"
 
 
-def _submit_after_commit(intent_id: int) -> None:
-    submit(intent_id)
+def _submit_after_commit(intent_id: int, backend_id: int) -> None:
+    submit(intent_id, backend_id)
 
 
-def submit(intent_id: int) -> None:
+def submit(intent_id: int, backend_id: int) -> None:
     """Submit an intent of a transaction that has committed, here or in a thread as the settings say."""
     from cyclades.ganeti import submission
 
     if settings.GANETI_SUBMIT_IN_BACKGROUND:
-        submission_threads.run(submission.submit, intent_id)
+        submission_threads.run(submission.submit, intent_id, backend_id=backend_id)
     else:
         submission.submit(intent_id)
 

@@ -36,6 +36,7 @@ OPCODES: dict[str, Opcode] = {
     "modify": Opcode.INSTANCE_SET_PARAMS,
     "tags-add": Opcode.TAGS_SET,
     "tags-delete": Opcode.TAGS_DEL,
+    "firewall": Opcode.INSTANCE_SET_PARAMS,
 }
 
 #: Two jobs with one of these opcodes on the same instance have the same effect, so an event without a

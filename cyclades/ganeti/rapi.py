@@ -189,6 +189,10 @@ class RapiClient(RapiTransport):
         body = _given(amount=amount, wait_for_sync=wait_for_sync, depends=depends)
         return self._job("POST", _instance(instance, f"disk/{disk:d}/grow"), body, reason=reason)
 
+    def ActivateInstanceDisks(self, instance: str, *, reason: str | None = None) -> int:
+        """Make an instance's disks usable on its primary node; the job's result lists their paths."""
+        return self._job("PUT", _instance(instance, "activate-disks"), None, reason=reason)
+
     def RenameInstance(
         self,
         instance: str,

@@ -12,6 +12,12 @@ from synnefo import clock
 _RESOURCES = ("mfree", "mtotal", "dfree", "dtotal", "pinst_cnt", "ctotal")
 
 
+def refresh_all(backend: Backend) -> None:
+    """Read disk templates and free resources of *backend*; errors as ``refresh_resources``."""
+    refresh_templates(backend)
+    refresh_resources(backend)
+
+
 def refresh_resources(backend: Backend) -> None:
     """Read the free resources of *backend* from Ganeti and store them.
 

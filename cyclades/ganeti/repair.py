@@ -8,16 +8,25 @@ what a lost event would have done is applied under the server's lock by the code
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
-from cyclades.ganeti import clients, names, observation, refresh, submission
-from cyclades.logic import reconcile_servers, server_events
+from cyclades.ganeti import (
+    clients,
+    names,
+    observation,
+    refresh,
+    side_by_side,
+    snapshot_jobs,
+    submission,
+)
+from cyclades.logic import reconcile_servers, server_events, volume_deletion
 from cyclades.models import Backend, IntentState, JobIntent, Server
 from synnefo import clock
 from synnefo.db.locks import atomic, lock_one
@@ -51,64 +60,75 @@ class Report:
         """Tell whether anything was found."""
         return bool(self.submitted or self.replayed or self.vanished or self.unreachable)
 
+    def add(self, other: Report) -> None:
+        """Add what another part of the run did."""
+        self.submitted += other.submitted
+        self.replayed += other.replayed
+        self.vanished += other.vanished
+        self.unreachable += other.unreachable
+
 
 def run_once(*, limit: int = MAX_INTENTS) -> Report:
-    """Do one bounded round: at most *limit* intents of each kind."""
+    """Do one bounded round: at most *limit* intents of each kind and cluster, the clusters side by side."""
     report = Report()
-    _submit_pending(report, limit)
-    _replay_lost(report, limit)
+    for work, intents in ((_submit_pending, _due()), (_replay_lost, _overdue())):
+        backends = list(Backend.objects.filter(pk__in=intents.order_by().values("backend")).order_by("pk"))
+        for part in side_by_side.on_each(backends, partial(work, intents, limit)):
+            report.add(part)
+    volume_deletion.run_queue()
+    report.submitted += snapshot_jobs.run_due()
     _refresh_backends()
     _forget_old()
     return report
 
 
-def _submit_pending(report: Report, limit: int) -> None:
-    for backend, intents in _by_backend(_due(limit)).items():
-        try:
-            with clients.rapi_for(backend) as rapi:
-                retried = any(intent.attempts for intent in intents)
-                known = submission.jobs_by_request(rapi) if retried else {}
-        except (ServiceUnavailable, clients.GanetiApiError) as error:
-            report.unreachable += 1
-            log.warning("%d jobs wait for backend %s: %s", len(intents), backend.clustername, error)
-            continue
-        for intent in intents:
-            submission.submit(intent.pk, known_jobs=known)
-            report.submitted += 1
+def _submit_pending(due: QuerySet[JobIntent], limit: int, backend: Backend) -> Report:
+    report = Report()
+    intents = list(due.filter(backend=backend)[:limit])
+    try:
+        with clients.rapi_for(backend) as rapi:
+            retried = any(intent.attempts for intent in intents)
+            known = submission.jobs_by_request(rapi) if retried else {}
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        report.unreachable += 1
+        log.warning("%d jobs wait for backend %s: %s", len(intents), backend.clustername, error)
+        return report
+    for intent in intents:
+        submission.submit(intent.pk, known_jobs=known)
+        report.submitted += 1
+    return report
 
 
-def _due(limit: int) -> Iterable[JobIntent]:
+def _due() -> QuerySet[JobIntent]:
     now = clock.now()
     pending = JobIntent.objects.filter(state=IntentState.PENDING, backend__offline=False)
     fresh = pending.filter(not_before=None, created__lt=now - SUBMISSION_TIME)
     again = pending.filter(not_before__lte=now)
-    return (fresh | again).select_related("backend").order_by("created", "pk")[:limit]
+    return (fresh | again).select_related("backend").order_by("created", "pk")
 
 
-def _by_backend(intents: Iterable[JobIntent]) -> dict[Backend, list[JobIntent]]:
-    grouped: dict[Backend, list[JobIntent]] = defaultdict(list)
-    for intent in intents:
-        grouped[intent.backend].append(intent)
-    return grouped
-
-
-def _replay_lost(report: Report, limit: int) -> None:
-    overdue = (
+def _overdue() -> QuerySet[JobIntent]:
+    return (
         JobIntent.objects.filter(
             state=IntentState.SUBMITTED, updated__lt=clock.now() - EVENT_TIME, backend__offline=False
         )
         .exclude(server=None)
         .select_related("backend", "server")
-        .order_by("updated", "pk")[:limit]
+        .order_by("updated", "pk")
     )
-    for backend, intents in _by_backend(overdue).items():
-        try:
-            with clients.rapi_for(backend) as rapi:
-                for intent in intents:
-                    _look_after(rapi, intent, report)
-        except (ServiceUnavailable, clients.GanetiApiError) as error:
-            report.unreachable += 1
-            log.warning("%d jobs of backend %s can't be followed: %s", len(intents), backend, error)
+
+
+def _replay_lost(overdue: QuerySet[JobIntent], limit: int, backend: Backend) -> Report:
+    report = Report()
+    intents = list(overdue.filter(backend=backend)[:limit])
+    try:
+        with clients.rapi_for(backend) as rapi:
+            for intent in intents:
+                _look_after(rapi, intent, report)
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        report.unreachable += 1
+        log.warning("%d jobs of backend %s can't be followed: %s", len(intents), backend, error)
+    return report
 
 
 def _look_after(rapi: clients.RapiClient, intent: JobIntent, report: Report) -> None:
@@ -185,12 +205,15 @@ def _settle_vanished(intent: JobIntent, instance: Json | None) -> None:
 def _refresh_backends() -> None:
     """Keep the allocator's figures fresh, so that no creation waits for a cluster."""
     age = timedelta(minutes=settings.BACKEND_REFRESH_MIN) / 3
-    for backend in Backend.objects.filter(offline=False, updated__lt=clock.now() - age).order_by("updated"):
-        try:
-            refresh.refresh_templates(backend)
-            refresh.refresh_resources(backend)
-        except (ServiceUnavailable, clients.GanetiApiError) as error:
-            log.warning("backend %s is not refreshed: %s", backend.clustername, error)
+    old = Backend.objects.filter(offline=False, updated__lt=clock.now() - age)
+    side_by_side.on_each(list(old.order_by("updated")), _refresh)
+
+
+def _refresh(backend: Backend) -> None:
+    try:
+        refresh.refresh_all(backend)
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        log.warning("backend %s is not refreshed: %s", backend.clustername, error)
 
 
 def _forget_old() -> None:

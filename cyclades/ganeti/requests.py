@@ -22,6 +22,8 @@ Payload = dict[str, Any]
 
 #: Prefix of volume type specs that are handed to the ExtStorage provider.
 _PROVIDER_SPEC = "GNT-EXTP:"
+#: Memory in MiB of an instance that only exists to be removed; it never runs.
+_DOOMED_MEMORY = 16
 #: Ganeti insists on an IPv4 range; networks without one get this (contract 3.3).
 DUMMY_IPV4_SUBNET = "10.0.0.0/29"
 
@@ -62,7 +64,8 @@ def create_payload(
     """
     root = volumes[0]
     hypervisor = server.backend.hypervisor if server.backend else "kvm"
-    clones = root.volume_type.provider in settings.GANETI_CLONE_PROVIDERS
+    # Nothing is copied to a disk that is cloned by its storage or has the data of an earlier server.
+    is_filled = root.volume_type.provider in settings.GANETI_CLONE_PROVIDERS or root.backendjobid is not None
     body: dict[str, Any] = copy.deepcopy(settings.GANETI_CREATEINSTANCE_KWARGS)
     body |= {
         "__version__": 1,
@@ -72,13 +75,13 @@ def create_payload(
         "wait_for_sync": settings.GANETI_DISKS_WAIT_FOR_SYNC,
         "ip_check": False,
         "name_check": False,
-        "disks": [_new_disk(volume, image) for volume in volumes],
+        "disks": [disk_definition(volume) for volume in volumes],
         "nics": [nic_definition(port) for port in ports],
         "beparams": {"auto_balance": True, **_beparams(flavor)},
         "hvparams": dict(body.get("hvparams", {}).get(hypervisor, {})),
         "osparams": {
             "config_url": config_url,
-            "img_id": "null" if clones else f"pithosmap://{image.mapfile}/{image.size}",
+            "img_id": "null" if is_filled else f"pithosmap://{image.mapfile}/{image.size}",
             "img_format": image.disk_format or "diskdump",
         },
     }
@@ -92,20 +95,6 @@ def create_payload(
 
 def _beparams(flavor: Flavor) -> dict[str, int]:
     return {"vcpus": flavor.cpu, "minmem": flavor.ram, "maxmem": flavor.ram}
-
-
-def _new_disk(volume: Volume, image: SourceImage) -> dict[str, Any]:
-    disk: dict[str, Any] = {
-        "name": names.disk_name(volume.pk, volume.legacy_backend_volume_uuid),
-        "size": volume.size * 1024,
-    }
-    provider = volume.volume_type.provider
-    if provider:
-        disk["provider"] = provider
-        if provider in settings.GANETI_CLONE_PROVIDERS and volume.origin:
-            disk |= {"origin": volume.origin, "origin_size": image.size}
-        disk |= _provider_parameters(volume)
-    return disk
 
 
 def _provider_parameters(volume: Volume) -> dict[str, Any]:
@@ -145,14 +134,26 @@ def reboot_payload(kind: str = "SOFT", shutdown_timeout: int | None = None) -> P
     return payload("reboot", body)
 
 
-def delete_payload(shutdown_timeout: int | None = None) -> Payload:
-    """Return the removal of an instance; ``shutdown_timeout`` in seconds."""
-    return payload("delete", {} if shutdown_timeout is None else {"shutdown_timeout": shutdown_timeout})
+def delete_payload(shutdown_timeout: int | None = None, volumes: Iterable[Volume] = ()) -> Payload:
+    """Return the removal of an instance; ``shutdown_timeout`` in seconds.
+
+    Of the *volumes* on it those that came with data are not to survive it, as they would a failed job.
+    """
+    changes = [_kept(volume, "default") for volume in volumes if _keeps_data(volume)]
+    body = {} if shutdown_timeout is None else {"shutdown_timeout": shutdown_timeout}
+    return payload("delete", body) | ({"before": {"disks": changes}} if changes else {})
 
 
 def modify_beparams_payload(flavor: Flavor) -> Payload:
     """Return the resize of an instance to *flavor*."""
     return payload("modify", {"beparams": _beparams(flavor)})
+
+
+def boot_payload(cdrom: str) -> Payload:
+    """Return the boot from the CD image at *cdrom*, or from the disk when that is empty."""
+    return payload(
+        "modify", {"hvparams": {"boot_order": "cdrom" if cdrom else "disk", "cdrom_image_path": cdrom}}
+    )
 
 
 def connect_port_payload(port: Port) -> Payload:
@@ -168,28 +169,94 @@ def disconnect_port_payload(port: Port) -> Payload:
 
 def attach_volume_payload(volume: Volume, *, running: bool) -> Payload:
     """Return the addition of a further disk; ``running`` tells whether the server is started."""
-    disk: dict[str, Any] = {
-        "name": names.disk_name(volume.pk, volume.legacy_backend_volume_uuid),
-        "size": volume.size * 1024,
-    }
-    if volume.volume_type.provider:
-        disk["provider"] = volume.volume_type.provider
-        if volume.origin:
-            disk["origin"] = volume.origin
-        disk |= _provider_parameters(volume)
-    if volume.volume_type.disk_template in settings.CYCLADES_DETACHABLE_DISK_TEMPLATES:
-        disk["reuse_data"] = "True" if volume.backendjobid is not None else "False"
-    body: dict[str, Any] = {"disks": [["add", "-1", disk]]}
+    body: dict[str, Any] = {"disks": [["add", "-1", disk_definition(volume)]]}
     if running:
         # Ganeti refuses the key while the disks are inactive.
         body["wait_for_sync"] = settings.GANETI_DISKS_WAIT_FOR_SYNC
     return payload("modify", body) | {"hotplug": True}
 
 
+def disk_definition(volume: Volume) -> dict[str, Any]:
+    """Return a disk as Ganeti is told of it, new or with the data of an earlier server (contract 14.2)."""
+    disk: dict[str, Any] = {"name": _disk_name(volume), "size": volume.size * 1024}
+    provider = volume.volume_type.provider
+    if provider is None:
+        return disk
+    disk["provider"] = provider
+    initialised = volume.backendjobid is not None
+    if provider in settings.GANETI_CLONE_PROVIDERS and volume.origin and not initialised:
+        disk["origin"] = volume.origin
+        if volume.origin_size is not None:
+            disk["origin_size"] = volume.origin_size
+    disk |= _provider_parameters(volume)
+    if volume.volume_type.disk_template in settings.CYCLADES_DETACHABLE_DISK_TEMPLATES:
+        disk["reuse_data"] = str(initialised)
+        if initialised and _keeps_data(volume):
+            # A job that fails removes the disks that it added: not the data that were there before.
+            disk["keep_data"] = "True"
+    return disk
+
+
+def _disk_name(volume: Volume) -> str:
+    return names.disk_name(volume.pk, volume.legacy_backend_volume_uuid)
+
+
+def _keeps_data(volume: Volume) -> bool:
+    """Tell whether the volume's storage is told by a parameter to keep the data of a removed disk."""
+    return bool(settings.GANETI_DETACH_METHODS.get(volume.volume_type.provider) == "keep_data")
+
+
+def _kept(volume: Volume, value: str) -> list[Any]:
+    # Without its name the disk would lose it.
+    return ["modify", _disk_name(volume), {"name": _disk_name(volume), "keep_data": value}]
+
+
 def remove_volume_payload(volume: Volume) -> Payload:
     """Return the removal, with its data, of a disk that is attached to a server."""
-    name = names.disk_name(volume.pk, volume.legacy_backend_volume_uuid)
-    return payload("modify", {"disks": [["remove", name, {}]]}) | {"hotplug": True}
+    changes: list[Any] = [["remove", _disk_name(volume), {}]]
+    if _keeps_data(volume):
+        changes.insert(0, _kept(volume, "default"))
+    return payload("modify", {"disks": changes}) | {"hotplug": True}
+
+
+def detach_volume_payload(volume: Volume) -> Payload:
+    """Return the removal of a disk that leaves its data in the storage (contract 14.2)."""
+    changes: list[Any] = [["remove", _disk_name(volume), {}]]
+    body: dict[str, Any] = {"disks": changes}
+    if _keeps_data(volume):
+        changes.insert(0, _kept(volume, "True"))
+    else:
+        body["keep_disks"] = True
+    return payload("modify", body) | {"hotplug": True}
+
+
+def name_disk_payload(volume: Volume, disk_uuid: str) -> Payload:
+    """Return the naming of a disk that was added in Ganeti itself."""
+    return payload("modify", {"disks": [["modify", disk_uuid, {"name": _disk_name(volume)}]]})
+
+
+def doomed_instance(volume: Volume, name: str) -> dict[str, Any]:
+    """Return the instance, never started, whose removal deletes the data of a detached *volume*."""
+    disk = disk_definition(volume)
+    disk.pop("keep_data", None)
+    return {
+        "__version__": 1,
+        "mode": "create",
+        "name": name,
+        "os": settings.GANETI_CREATEINSTANCE_KWARGS.get("os"),
+        "disk_template": volume.volume_type.template,
+        "wait_for_sync": False,
+        "ip_check": False,
+        "name_check": False,
+        "disks": [disk],
+        "nics": [],
+        "beparams": {"vcpus": 1, "minmem": _DOOMED_MEMORY, "maxmem": _DOOMED_MEMORY},
+        "hvparams": {},
+        "osparams": {},
+        "start": False,
+        "no_install": True,
+        "ignore_ipolicy": True,
+    }
 
 
 def tags_payload(*, add: Iterable[str] = (), delete: Iterable[str] = ()) -> Payload:

@@ -10,10 +10,10 @@ from typing import Any
 
 from django.conf import settings
 
-from cyclades.ganeti import clients, jobs, names, networks
+from cyclades.ganeti import clients, firewall, jobs, names, networks
 from cyclades.ganeti.opcodes import ANY_END
 from cyclades.logic import refusals, vmapi
-from cyclades.models import Backend, JobIntent, Network, Task
+from cyclades.models import Backend, IntentState, JobIntent, Network, Task
 from synnefo import crypto, request_id
 from synnefo.errors import ServiceUnavailable
 
@@ -33,6 +33,9 @@ def submit(intent_id: int, *, known_jobs: Mapping[str, int] | None = None) -> No
     if intent is None:
         return
     with request_id.bound(intent.request_id):
+        if jobs.waits_for_build(intent) or not _predecessors_are_sent(intent):
+            jobs.postpone(intent, "waits for an earlier job of the server", sent=False)
+            return
         try:
             job_id = _find_or_send(intent, known_jobs)
         except ServiceUnavailable as error:
@@ -67,7 +70,33 @@ def _find_or_send(intent: JobIntent, known_jobs: Mapping[str, int] | None) -> in
         return None
     with clients.rapi_for(intent.backend) as rapi:
         send = SENDERS[intent.payload["action"]]
-        return send(rapi, names.instance_name(intent.server_id or 0), body, intent.request_id)
+        name = names.instance_name(intent.server_id or 0)
+        before = intent.payload.get("before")
+        if before:
+            # What the job needs done first; doing it twice does no harm.
+            body["depends"] = [*body.get("depends", []), [rapi.ModifyInstance(name, before), ANY_END]]
+        return send(rapi, name, body, intent.request_id)
+
+
+def _predecessors_are_sent(intent: JobIntent) -> bool:
+    """Send earlier changes of the same tags first: a tag that was deleted and given again must stay."""
+    if intent.operation not in (jobs.TAGS_ADD, jobs.TAGS_DELETE):
+        return True
+    earlier = JobIntent.objects.filter(
+        server=intent.server_id,
+        operation__in=(jobs.TAGS_ADD, jobs.TAGS_DELETE),
+        state=IntentState.PENDING,
+        pk__lt=intent.pk,
+    ).order_by("pk")
+    tags = _tags(intent)
+    related = [other.pk for other in earlier if tags & _tags(other)]
+    for pk in related:
+        submit(pk)
+    return not JobIntent.objects.filter(pk__in=related, state=IntentState.PENDING).exists()
+
+
+def _tags(intent: JobIntent) -> set[str]:
+    return set(intent.payload.get("body", {}).get("tags") or ())
 
 
 def jobs_by_request(rapi: clients.RapiClient) -> dict[str, int]:
@@ -147,6 +176,7 @@ SENDERS: dict[str, Sender] = {
     "shutdown": lambda rapi, name, body, reason: rapi.ShutdownInstance(name, **body, reason=reason),
     "reboot": lambda rapi, name, body, reason: rapi.RebootInstance(name, **body, reason=reason),
     "modify": lambda rapi, name, body, reason: rapi.ModifyInstance(name, body, reason=reason),
+    "firewall": firewall.send,
     "tags-add": lambda rapi, name, body, reason: rapi.AddInstanceTags(name, body["tags"], reason=reason),
     "tags-delete": lambda rapi, name, body, reason: rapi.DeleteInstanceTags(
         name, body["tags"], reason=reason

@@ -18,23 +18,32 @@ from synnefo import request_id
 
 log = logging.getLogger(__name__)
 
+#: At a time, for each cluster: what a cluster that hangs keeps waiting is only its own.
 _WORKERS = 8
 _lock = threading.Lock()
-_executor: tuple[int, ThreadPoolExecutor] | None = None
+_executors: dict[int, ThreadPoolExecutor] = {}
+_owner = 0
 
 
-def _current() -> ThreadPoolExecutor:
-    global _executor  # noqa: PLW0603  (one per process; a fork gets its own)
+def _executor_of(backend_id: int) -> ThreadPoolExecutor:
+    global _owner  # noqa: PLW0603  (threads belong to a process; a fork gets its own)
     with _lock:
-        if _executor is None or _executor[0] != os.getpid():
-            _executor = (os.getpid(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="ganeti-submit"))
-        return _executor[1]
+        if _owner != os.getpid():
+            _owner = os.getpid()
+            _executors.clear()
+        if backend_id not in _executors:
+            name = f"ganeti-submit-{backend_id}"
+            _executors[backend_id] = ThreadPoolExecutor(_WORKERS, thread_name_prefix=name)
+        return _executors[backend_id]
 
 
-def run(function: Callable[..., object], *arguments: Any) -> None:
-    """Call *function* in another thread, with the request id of this one."""
+def run(function: Callable[..., object], *arguments: Any, backend_id: int | None = None) -> None:
+    """Call *function* in another thread, with the request id of this one.
+
+    *backend_id* is the backend that it talks to, so that it waits for no other's calls.
+    """
     try:
-        _current().submit(_run, request_id.current(), function, arguments)
+        _executor_of(backend_id or 0).submit(_run, request_id.current(), function, arguments)
     except RuntimeError:
         # The interpreter is going down; the repair task submits it.
         log.info("a job is left to the repair task because this process ends")

@@ -126,8 +126,7 @@ def _require_hypervisor(hypervisor: str) -> None:
 def update_status(backend: Backend) -> None:
     """Read free resources and disk templates of *backend*; raises ``ServiceUnavailable``."""
     try:
-        refresh.refresh_templates(backend)
-        refresh.refresh_resources(backend)
+        refresh.refresh_all(backend)
     except clients.GanetiApiError as error:
         raise ServiceUnavailable(f"The backend {backend.clustername} refuses: {error}") from error
 
@@ -179,7 +178,7 @@ def wait_for_job(backend: Backend, job_id: int, *, timeout: float = 600.0) -> Ma
 def get_backend(*, backend_id: int | str) -> Backend:
     """Return a backend by id or cluster name; raises ``NotFound``."""
     text = str(backend_id)
-    lookup = {"pk": int(text)} if text.isdigit() else {"clustername": text}
+    lookup = {"pk": int(text)} if text.isascii() and text.isdigit() else {"clustername": text}
     found = Backend.objects.filter(**lookup).first()
     if found is None:
         raise NotFound(

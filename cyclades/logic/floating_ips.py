@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from cyclades.logic import addresses, ports, quota
 from cyclades.logic.address_pools import Allocation, LockedPools, NoAddressLeft
 from cyclades.logic.network_visibility import seen_floating_ip, seen_network, visible_floating_ips
 from cyclades.logic.networks import require_sharing_enabled
-from cyclades.models import IPAddress, Network, Server
+from cyclades.logic.server_state import require_writable
+from cyclades.logic.servers import get_server
+from cyclades.logic.visibility import owned_or_shared
+from cyclades.models import IPAddress, Network, Port
 from synnefo import audit
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, lock_rows, retry_on_deadlock
@@ -158,20 +161,27 @@ def reassign(credentials: Credentials, *, ip_id: int, project: str, shared_to_pr
     return ip
 
 
-def attach(credentials: Credentials, *, server_id: int, address: str) -> None:
+def attach(credentials: Credentials, *, server_id: int, address: str) -> Port:
     """Put a visible floating IP on a server by a new port; raises like ``ports.create``."""
     ip = visible_floating_ips(credentials).filter(address=address, deleted=False).first()
     if ip is None:
         raise NotFound(f"Floating IP {address} does not exist.")
     request = ports.PortRequest(network_id=ip.network_id, device_id=server_id, address=address)
-    ports.create(credentials, request=request)
+    return ports.create(credentials, request=request)
 
 
-def detach(credentials: Credentials, *, server: Server, address: str) -> None:
-    """Take *address* off a visible server by deleting its port; raises ``BadRequest`` if it is not there."""
-    ip = IPAddress.objects.filter(
-        address=address, floating_ip=True, deleted=False, nic__machine=server
-    ).first()
-    if ip is None or ip.nic_id is None:
-        raise BadRequest(f"Floating IP {address} is not attached to server {server.pk}.")
-    ports.delete(credentials, port_id=ip.nic_id)
+def detach(credentials: Credentials, *, server_id: int, address: str) -> None:
+    """Take *address* off a visible server by deleting its port.
+
+    Raises ``NotFound`` for an address that neither the caller nor the server's owner has, ``BadRequest``
+    for one that is not on this server, and like ``ports.delete``.
+    """
+    server = get_server(credentials, server_id=server_id)
+    require_writable(credentials, server)
+    known = IPAddress.objects.filter(address=address, floating_ip=True, deleted=False)
+    ip = known.filter(owned_or_shared(credentials) | Q(userid=server.userid)).select_related("nic").first()
+    if ip is None:
+        raise NotFound(f"Floating IP {address} does not exist.")
+    if ip.nic is None or ip.nic.machine_id != server_id:
+        raise BadRequest(f"Floating IP {address} is not attached to server {server_id}.")
+    ports.delete(credentials, port_id=ip.nic.pk)

@@ -32,7 +32,9 @@ _MEMBER = re.compile(r"^[\w@.-]{1,128}(:[\w.-]{1,120})?$", re.ASCII)
 class ImageFields:
     """What a client says of an image; ``None`` leaves a field alone.
 
-    ``size`` (bytes) and ``checksum`` are compared, never stored.
+    ``size`` (bytes) and ``checksum`` are compared, never stored. ``extras`` are fields that only Glance v2
+    knows (``tags``, ``protected`` ...), an empty value deletes; ``removed_properties`` go.
+    ``is_joined``: the values come from headers, where a server may have joined an old and a new one.
     """
 
     name: str | None = None
@@ -43,6 +45,9 @@ class ImageFields:
     size: int | None = None
     checksum: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
+    extras: Mapping[str, str] = field(default_factory=dict)
+    removed_properties: Sequence[str] = ()
+    is_joined: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def register(credentials: Credentials, *, location: Location, fields: ImageField
     """
     if not fields.name:
         raise BadRequest("Image 'name' parameter is required")
-    _check_formats(fields)
+    check_formats(fields)
     with atomic():
         info = pithos.get_object_at(
             credentials,
@@ -104,7 +109,8 @@ def register(credentials: Credentials, *, location: Location, fields: ImageField
     return image
 
 
-def _check_formats(fields: ImageFields) -> None:
+def check_formats(fields: ImageFields) -> None:
+    """Raise ``BadRequest`` for a format that the settings do not allow."""
     for name in ("disk_format", "container_format"):
         value, allowed = getattr(fields, name), getattr(settings, f"ALLOWED_{name.upper()}S")
         if value is not None and value not in allowed:
@@ -138,16 +144,7 @@ def _store(
 ) -> Image:
     """Merge *changes* into the domain; an empty value deletes its key."""
     wanted = {**changes, **{f"{PROPERTY_PREFIX}{key}": "" for key in removed_properties}}
-    for key, value in wanted.items():
-        if len(key) > MAX_KEY or key == PROPERTY_PREFIX:
-            raise BadRequest(
-                f"The name of property '{key[len(PROPERTY_PREFIX) :][:64]}' is empty or too long"
-            )
-        if len(value) > MAX_VALUE:
-            raise BadRequest(f"The value of '{key[len(PREFIX) :]}' has more than {MAX_VALUE} characters")
-    limit = settings.PITHOS_RESOURCE_MAX_METADATA
-    if sum(1 for value in {**stored, **wanted}.values() if value) > limit:
-        raise BadRequest(f"An image has at most {limit} metadata items.")
+    check_items(stored, wanted)
     info = pithos.update_domain_metadata(
         credentials, uuid=image_id, domain=DOMAIN, metadata=wanted, replace=False
     )
@@ -155,6 +152,22 @@ def _store(
     if image is None:
         raise NotFound(f"Image '{image_id}' does not exist.")
     return image
+
+
+def check_items(stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Raise ``BadRequest`` unless *wanted*, merged into the *stored* items of an image, can be kept."""
+    for key, value in wanted.items():
+        if len(key) > MAX_KEY or key == PROPERTY_PREFIX:
+            raise BadRequest(
+                f"The name of property '{key[len(PROPERTY_PREFIX) :][:64]}' is empty or too long"
+            )
+        if len(value) > MAX_VALUE:
+            raise BadRequest(f"The value of '{key[len(PREFIX) :]}' has more than {MAX_VALUE} characters")
+        if "\0" in key + value:
+            raise BadRequest(f"'{key[len(PREFIX) :]}' has a null character")
+    limit = settings.PITHOS_RESOURCE_MAX_METADATA
+    if sum(1 for value in {**stored, **wanted}.values() if value) > limit:
+        raise BadRequest(f"An image has at most {limit} metadata items.")
 
 
 @retry_on_deadlock
@@ -166,7 +179,7 @@ def update(
     Publishing and the status are the owner's; the rest needs write permission. Raises ``BadRequest``,
     ``NotFound`` and ``Forbidden``.
     """
-    _check_formats(fields)
+    check_formats(fields)
     if fields.status is not None and fields.status not in SETTABLE_STATUSES:
         raise BadRequest(f"Invalid 'status': use one of {', '.join(sorted(SETTABLE_STATUSES))}")
     with atomic():
@@ -180,14 +193,18 @@ def update(
             for name in ("name", "disk_format", "container_format", "status")
             if (value := getattr(fields, name))
         }
-        properties = {
-            key: _without_duplicate(value, image.properties.get(key))
-            for key, value in fields.properties.items()
-        }
-        removed = sorted(set(image.properties) - set(properties)) if replace_properties else []
-        changes |= _property_items(properties)
+        properties = dict(fields.properties)
+        if fields.is_joined:
+            stored = image.properties
+            properties = {
+                key: _without_duplicate(value, stored.get(key)) for key, value in properties.items()
+            }
+        removed = set(fields.removed_properties) & set(image.properties)
+        if replace_properties:
+            removed |= set(image.properties) - set(properties)
+        changes |= _property_items(properties) | {f"{PREFIX}{key}": v for key, v in fields.extras.items()}
         if changes or removed:
-            image = _store(credentials, image.id, image.stored, changes, removed_properties=removed)
+            image = _store(credentials, image.id, image.stored, changes, removed_properties=sorted(removed))
         else:
             image = images.get_image(credentials, image_id)
         audit.record(credentials, "image.update", f"image:{image.id}")
@@ -225,8 +242,19 @@ def unregister(credentials: Credentials, *, image_id: str) -> None:
     """Make an image a mere file again; the file, its members and permissions stay."""
     with atomic():
         image = images.get_image(credentials, image_id)
+        if image.is_protected:
+            raise Forbidden("The image is protected. Take its protection away first.")
         pithos.update_domain_metadata(credentials, uuid=image.id, domain=DOMAIN, metadata={}, replace=True)
         audit.record(credentials, "image.unregister", f"image:{image.id}")
+
+
+@retry_on_deadlock
+def delete(credentials: Credentials, *, image_id: str) -> None:
+    """Unregister an image; a file that the image service made, or a snapshot's, is deleted with it."""
+    with atomic():
+        unregister(credentials, image_id=(image := images.get_image(credentials, image_id)).id)
+        if image.is_upload or image.is_snapshot:
+            pithos.delete_object(credentials, uuid=image.id)
 
 
 def set_members(credentials: Credentials, *, image_id: str, members: Sequence[str]) -> None:

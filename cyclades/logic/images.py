@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,42 @@ class Image:
     backend_info: str | None = None
     store: str = "pithos"
     stored: Mapping[str, str] = field(default_factory=dict, repr=False)
+    md5: str = ""
+
+    @property
+    def tags(self) -> list[str]:
+        """Return the image's tags, sorted."""
+        try:
+            found = json.loads(self.stored.get(f"{PREFIX}tags") or "[]")
+        except ValueError:
+            return []
+        return sorted(str(tag) for tag in found) if isinstance(found, list) else []
+
+    @property
+    def is_protected(self) -> bool:
+        """Tell whether the image may not be deleted."""
+        return self.stored.get(f"{PREFIX}protected") == "true"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Tell whether lists leave the image out unless they are asked for it."""
+        return self.stored.get(f"{PREFIX}os_hidden") == "true"
+
+    @property
+    def is_upload(self) -> bool:
+        """Tell whether the image's file was made by the image service, and goes with the image."""
+        # A copy of the file carries the mark of the original.
+        return self.stored.get(f"{PREFIX}uploaded") == self.id
+
+    @property
+    def min_disk(self) -> int:
+        """Return the smallest disk, in GiB, that a server of this image may have."""
+        return _stored_int(self.stored.get(f"{PREFIX}min_disk"))
+
+    @property
+    def min_ram(self) -> int:
+        """Return the least memory, in MiB, that a server of this image may have."""
+        return _stored_int(self.stored.get(f"{PREFIX}min_ram"))
 
     @property
     def shown_status(self) -> str:
@@ -98,7 +135,13 @@ def image_of(info: pithos.ObjectInfo) -> Image | None:
         volume_id=metadata.get(f"{PREFIX}volume_id"),
         backend_info=metadata.get(f"{PREFIX}backend_info"),
         stored=dict(metadata),
+        md5=info.checksum,
     )
+
+
+def _stored_int(text: str | None) -> int:
+    """Return a stored number; clients of other dialects may have written anything there."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def location_of(account: str, container: str, path: str) -> str:
@@ -154,6 +197,14 @@ def find_image(credentials: Credentials | None, image_id: str) -> Image:
     if image is None:
         raise NotFound(f"Image '{image_id}' does not exist.")
     return image
+
+
+def protect(image: Image) -> None:
+    """Keep the image's blocks, which a node is about to read, from being collected for a while.
+
+    Raises ``ServiceUnavailable`` if one is missing: better now than on the node.
+    """
+    pithos.protect_blocks(image.mapfile or None, size=image.size)
 
 
 def acting_on_store(credentials: Credentials) -> Credentials | None:

@@ -63,7 +63,7 @@ def create_keypair(credentials: Credentials, *, name: str, public_key: str | Non
     check_name(name)
     private_key = None
     if public_key is None:
-        private_key, public_key = _generate()
+        private_key, public_key = generate()
     content = check_public_key(public_key)
     try:
         with locks.atomic():
@@ -137,7 +137,8 @@ def _check_limit(credentials: Credentials) -> None:
         raise OverLimit(f"You have {held} SSH keys of at most {limit}; delete one first")
 
 
-def _generate() -> tuple[str, str]:
+def generate() -> tuple[str, str]:
+    """Return a new RSA private key in PEM and its public half in one line."""
     key = rsa.generate_private_key(_PUBLIC_EXPONENT, settings.USERDATA_SSH_KEY_LENGTH)
     private = key.private_bytes(
         serialization.Encoding.PEM,

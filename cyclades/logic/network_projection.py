@@ -41,7 +41,8 @@ def project(network: Network, backends: Sequence[Backend]) -> dict[int, list[int
 def remove_after_commit(network: Network, backend_ids: Sequence[int]) -> None:
     """Remove *network* from backends without making a client wait for them, where that is configured."""
     if settings.GANETI_SUBMIT_IN_BACKGROUND:
-        submission_threads.run(remove, network, backend_ids)
+        for backend_id in backend_ids:
+            submission_threads.run(remove, network, [backend_id], backend_id=backend_id)
     else:
         remove(network, backend_ids)
 

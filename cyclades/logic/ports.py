@@ -63,7 +63,7 @@ def create(credentials: Credentials, *, request: PortRequest) -> Port:
     if request.security_groups:
         raise NotFound(f"Security group {request.security_groups[0]} not found.")
     with atomic():
-        server = None if request.device_id is None else _seen_device(credentials, request.device_id)
+        server = None if request.device_id is None else seen_device(credentials, request.device_id)
         network = seen_network(credentials, request.network_id)
         if network.deleted:
             raise BadRequest("Network has been deleted.")
@@ -79,7 +79,8 @@ def create(credentials: Credentials, *, request: PortRequest) -> Port:
     return port
 
 
-def _seen_device(credentials: Credentials, server_id: int) -> Server:
+def seen_device(credentials: Credentials, server_id: int) -> Server:
+    """Return a visible server that may get one more port; raises by the order of the contract."""
     server = seen_server(credentials, server_id)
     require_writable(credentials, server)
     limit = settings.GANETI_MAX_NICS_PER_INSTANCE

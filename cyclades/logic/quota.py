@@ -125,8 +125,11 @@ def affected_volumes(server: Server, action: str) -> list[Volume]:
     if action == Task.REASSIGN:
         return list(volumes.filter(index=0))
     if action == Task.DESTROY:
+        # Volumes of others are given back to their owners when the server is gone.
+        own = volumes.filter(userid=server.userid)
+        # What is still being made on a finished server waits with a commission of its own.
         all_charged = server.operstate in (ServerState.BUILD, ServerState.ERROR)
-        return list(volumes if all_charged else volumes.filter(status=VolumeStatus.IN_USE))
+        return list(own if all_charged else own.exclude(status=VolumeStatus.CREATING))
     return []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from cyclades.ganeti import names, observation
 from cyclades.ganeti.observation import Json
 from cyclades.ganeti.opcodes import Opcode
-from cyclades.logic import server_disks, server_events, server_nics
+from cyclades.logic import rescue, server_disks, server_events, server_nics
 from cyclades.models import PortState, Server, ServerState, TagStatus, VolumeStatus
 from synnefo import clock
 from synnefo.errors import SynnefoError
@@ -41,6 +41,7 @@ class Kind(StrEnum):
     DISKS = "unsynced-disks"
     RESCUE = "unsynced-rescue"
     PENDING_TASK = "pending-tasks"
+    SNAPSHOT = "unsynced-snapshots"
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,8 @@ def _disks(server: Server, instance: Json, moment: datetime) -> Iterator[Differe
 
 def _rescue(server: Server, instance: Json, moment: datetime) -> Iterator[Difference]:
     hvparams = observation.hvparams_of(instance)
-    if server_events.is_rescue(hvparams) != server.rescue:
-        text = "boots a rescue image" if not server.rescue else "boots from its disk, not from a rescue image"
+    text = rescue.difference(server, hvparams)
+    if text is not None:
         event = server_events.simulated(
             server, opcode=Opcode.INSTANCE_SET_PARAMS, moment=moment, hvparams=hvparams
         )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
 
 from cyclades.ganeti import clients, names
 from cyclades.ganeti import networks as ganeti_networks
-from cyclades.logic import addresses, network_admin, network_deletion, network_projection
-from cyclades.models import Backend, BackendNetwork, Network, NetworkState
+from cyclades.logic import addresses, network_admin, network_deletion, network_ends, network_projection
+from cyclades.models import Backend, BackendNetwork, IPAddress, Network, NetworkState
 from synnefo import clock
-from synnefo.db.locks import atomic, lock_one
+from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
 from synnefo.errors import SynnefoError
 
 log = logging.getLogger(__name__)
@@ -33,16 +36,21 @@ class Difference(StrEnum):
     UNDELETED = "should have been deleted"
     ORPHAN = "unknown or deleted in the database"
     RESERVED = "addresses reserved in Ganeti only"
+    NETWORK_STATE = "in another state than its backends make it"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A difference of a network on a backend; ``result`` says what mending it led to."""
+    """A difference of a network on a backend; ``result`` says what mending it led to.
+
+    ``has_row`` tells whether the database knows the network, be it deleted.
+    """
 
     backend: str
     network: str
     difference: Difference
     result: str = ""
+    has_row: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,10 @@ class _View:
     groups: frozenset[str]
 
 
+#: Tells whether a difference that was found is to be mended.
+Choice = Callable[[Finding], bool]
+
+
 def reconcile(*, fix: bool) -> list[Finding]:
     """Compare every online backend with the database and, with *fix*, mend what differs.
 
@@ -62,12 +74,48 @@ def reconcile(*, fix: bool) -> list[Finding]:
     findings = []
     for backend in network_projection.online_backends():
         try:
-            view = _look(backend)
+            findings += reconcile_backend(backend, choose=lambda finding: fix)
         except (SynnefoError, clients.GanetiApiError) as error:
             log.error("backend %s is left out: %s", backend, error)
-            continue
-        findings += _compare(view, fix)
+    return findings + reconcile_states(choose=lambda finding: fix)
+
+
+def reconcile_states(*, choose: Choice) -> list[Finding]:
+    """Find networks that are not active or should have ended with their last backend; mend the chosen.
+
+    A network that is still on a backend that is offline waits for it.
+    """
+    held = BackendNetwork.objects.filter(network=OuterRef("pk"), deleted=False).exclude(
+        operstate=NetworkState.DELETED
+    )
+    living = Network.objects.filter(deleted=False, updated__lt=clock.now() - SETTLING_TIME)
+    kept = IPAddress.objects.filter(network=OuterRef("pk"), floating_ip=True, deleted=False)
+    ended = Q(action=network_deletion.DESTROY) & ~Q(Exists(held)) & ~Q(Exists(kept))
+    inactive = ~Q(state=NetworkState.ACTIVE) & ~Q(action=network_deletion.DESTROY)
+    findings = []
+    for network in living.filter(ended | inactive).order_by("pk"):
+        finding = Finding("", names.network_name(network.pk), Difference.NETWORK_STATE)
+        if choose(finding):
+            finding = replace(finding, result=_mended(partial(_settle_state, network)))
+        findings.append(finding)
     return findings
+
+
+@retry_on_deadlock
+def _settle_state(network: Network) -> None:
+    with atomic():
+        refund = network_deletion.begin_refund(network)
+        locked = lock_one(Network.objects.filter(pk=network.pk))
+        if not network_deletion.finish_locked(locked, refund):
+            network_ends.settle_state(locked)
+
+
+def reconcile_backend(backend: Backend, *, choose: Choice) -> list[Finding]:
+    """Compare one backend with the database and mend what *choose* picks.
+
+    Raises ``ServiceUnavailable`` and ``GanetiApiError`` when it can't be looked at.
+    """
+    return _compare(_look(backend), choose)
 
 
 def _look(backend: Backend) -> _View:
@@ -78,19 +126,25 @@ def _look(backend: Backend) -> _View:
     return _View(backend, ours, groups)
 
 
-def _compare(view: _View, fix: bool) -> list[Finding]:
+def _compare(view: _View, choose: Choice) -> list[Finding]:
     rows = {
         row.network_id: row
         for row in BackendNetwork.objects.filter(backend=view.backend, deleted=False, network__deleted=False)
     }
     networks = Network.objects.filter(pk__in=rows.keys() | view.networks.keys()).prefetch_related("subnets")
-    known = {network.pk: network for network in networks if not network.deleted}
+    rows_of_networks = {network.pk: network for network in networks}
+    known = {pk: network for pk, network in rows_of_networks.items() if not network.deleted}
     findings = []
     for network_id in sorted(rows.keys() | view.networks.keys()):
         network, row = known.get(network_id), rows.get(network_id)
         for difference, mend in _differences(view, network_id, network, row):
-            result = _mended(mend) if fix else ""
-            findings.append(Finding(str(view.backend), names.network_name(network_id), difference, result))
+            finding = Finding(
+                str(view.backend),
+                names.network_name(network_id),
+                difference,
+                has_row=network_id in rows_of_networks,
+            )
+            findings.append(replace(finding, result=_mended(mend)) if choose(finding) else finding)
     return findings
 
 

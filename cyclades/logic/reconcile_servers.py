@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Prefetch, QuerySet
 
-from cyclades.ganeti import clients, names, observation
+from cyclades.ganeti import clients, names, observation, snapshot_jobs
 from cyclades.ganeti.observation import Json
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import reconcile_differences as differences
 from cyclades.logic import server_events, server_nics, server_outcomes
 from cyclades.logic.reconcile_differences import Kind
 from cyclades.logic.server_events import Outcome
-from cyclades.models import Backend, IntentState, JobIntent, Server, ServerState, Task
+from cyclades.models import Backend, IntentState, JobIntent, Server, ServerState, SnapshotJob, Task
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
@@ -27,13 +27,19 @@ log = logging.getLogger(__name__)
 
 #: A creation that waits longer than this in Ganeti's queue is worth an administrator's look.
 LONG_WAIT = timedelta(minutes=30)
+#: A snapshot that was asked for is not judged before.
+SNAPSHOT_TIME = timedelta(minutes=10)
 #: The tasks that are done when the instance runs (or not).
 _GOALS = {Task.START: True, Task.REBOOT: True, Task.STOP: False}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference in one backend; ``mendable`` tells whether a fix flag helps."""
+    """One difference in one backend; ``mendable`` tells whether a fix flag helps.
+
+    ``versions``, which all findings of a backend share, has when each server had last changed when it was
+    looked at or mended.
+    """
 
     kind: Kind
     backend: Backend
@@ -43,11 +49,13 @@ class Finding:
     job: Json | None = None
     instance: Json | None = None
     task_job_id: int | None = None
+    snapshot: SnapshotJob | None = None
+    versions: dict[int, datetime] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def mendable(self) -> bool:
         """Tell whether ``fix`` can do something about it."""
-        return bool(self.events) or self.kind in (Kind.ORPHAN, Kind.PENDING_TASK)
+        return bool(self.events) or self.kind in (Kind.ORPHAN, Kind.PENDING_TASK, Kind.SNAPSHOT)
 
     @property
     def name(self) -> str:
@@ -64,6 +72,7 @@ class View:
     servers: list[Server] = field(default_factory=list)
     instances: dict[int, Json] = field(default_factory=dict)
     jobs: dict[int, Json] = field(default_factory=dict)
+    snapshots: list[SnapshotJob] = field(default_factory=list)
 
     def runs(self, job_id: int | None) -> bool:
         """Tell whether a job is still under way."""
@@ -76,7 +85,7 @@ def known_servers(backend: Backend) -> QuerySet[Server]:
     pending = JobIntent.objects.filter(state=IntentState.PENDING)
     return (
         Server.objects.filter(backend=backend, deleted=False)
-        .select_related("flavor", "backend")
+        .select_related("flavor", "backend", "rescue_image")
         .prefetch_related(
             "tags",
             "volumes",
@@ -91,6 +100,11 @@ def look(backend: Backend) -> View:
     """Read both sides; raises ``ServiceUnavailable`` when Ganeti can't be asked."""
     view = View(backend, clock.now())
     view.servers = list(known_servers(backend))
+    states = (IntentState.PENDING, IntentState.SUBMITTED)
+    waiting = SnapshotJob.objects.filter(
+        backend=backend, state__in=states, created__lt=view.moment - SNAPSHOT_TIME
+    )
+    view.snapshots = list(waiting.order_by("pk"))
     try:
         with clients.rapi_for(backend) as rapi:
             instances = rapi.GetInstances(bulk=True)
@@ -111,7 +125,22 @@ def plan(view: View) -> list[Finding]:
     known = {server.pk for server in view.servers}
     for server_id in sorted(set(view.instances) - known):
         found.append(Finding(Kind.ORPHAN, view.backend, server_id, "is no server of this backend"))
-    return found
+    found += _of_snapshots(view)
+    versions = {server.pk: server.updated for server in view.servers}
+    return [replace(finding, versions=versions) for finding in found]
+
+
+def _of_snapshots(view: View) -> Iterator[Finding]:
+    """Yield the snapshots that no node can make any more, or has not made for too long."""
+    given_up = {job.pk for job in snapshot_jobs.unsettled(view.backend)}
+    for job in view.snapshots:
+        instance = view.instances.get(job.server_id or 0)
+        if instance is None or job.disk not in (instance.get("disk.names") or []):
+            text = f"has no disk {job.disk}, of which snapshot {job.snapshot_id} was to be made"
+            yield Finding(Kind.SNAPSHOT, view.backend, job.server_id or 0, text, snapshot=job)
+        elif job.pk in given_up:
+            text = f"did not make snapshot {job.snapshot_id}, asked for at {job.created:%Y-%m-%d %H:%M}"
+            yield Finding(Kind.SNAPSHOT, view.backend, job.server_id or 0, text, snapshot=job)
 
 
 def _of_server(view: View, server: Server) -> Iterator[Finding]:
@@ -205,15 +234,21 @@ def fix(credentials: Credentials, finding: Finding) -> str:
     """
     if finding.kind == Kind.ORPHAN:
         return _remove_orphan(credentials, finding)
+    if finding.snapshot is not None:
+        return _end_snapshot(credentials, finding, finding.snapshot)
     with atomic():
         server = _locked(finding.server_id)
         if server is None or server.deleted:
             return "is deleted meanwhile"
+        if server.updated != finding.versions.get(server.pk, server.updated):
+            # An event or a request came in between. Times can't tell: the cluster's clock may be behind.
+            return "changed meanwhile"
         if finding.kind == Kind.PENDING_TASK:
             result = _end_task(server, finding)
         else:
             outcomes = [server_events.apply(server, event) for event in finding.events]
             result = "mended" if Outcome.APPLIED in outcomes else "changed meanwhile"
+        finding.versions[server.pk] = server.updated
         audit.record(
             credentials, "server.reconcile", f"server:{server.pk}", difference=finding.kind, result=result
         )
@@ -240,6 +275,16 @@ def _end_task(server: Server, finding: Finding) -> str:
         instance=finding.instance,
     )
     server_events.apply(server, event, instance_missing=finding.instance is None)
+    return "mended"
+
+
+def _end_snapshot(credentials: Credentials, finding: Finding, job: SnapshotJob) -> str:
+    with atomic():
+        if not snapshot_jobs.finish(job, succeeded=False, error=finding.text[:255]):
+            return "changed meanwhile"
+        audit.record(
+            credentials, "snapshot.reconcile", f"snapshot:{job.snapshot_id}", difference=finding.kind
+        )
     return "mended"
 
 

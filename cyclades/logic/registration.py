@@ -49,6 +49,12 @@ def service_definitions() -> tuple[ServiceDefinition, ...]:
             endpoints=({"versionId": "v1.0", "SNF:exposeVersion": False},),
         ),
         ServiceDefinition(
+            name="cyclades_volume",
+            type="volume",
+            prefix="volume",
+            endpoints=({"versionId": "v2.0", "SNF:exposeVersion": False},),
+        ),
+        ServiceDefinition(
             name="cyclades_vmapi",
             type="vmapi",
             prefix="vmapi",

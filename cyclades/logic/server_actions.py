@@ -8,7 +8,8 @@ from cyclades.ganeti import requests
 from cyclades.logic import flavors, quota, server_change
 from cyclades.logic.server_change import JobChange
 from cyclades.logic.server_state import require_allowed
-from cyclades.models import Flavor, JobIntent, Server, Task
+from cyclades.logic.volume_types import is_detachable
+from cyclades.models import Flavor, JobIntent, Server, Task, Volume
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest
 
@@ -20,9 +21,9 @@ def start(credentials: Credentials, *, server_id: int) -> JobIntent:
     return _simple(credentials, server_id, Task.START, requests.startup_payload())
 
 
-def stop(credentials: Credentials, *, server_id: int) -> JobIntent:
-    """Shut a running server down; cpu and ram are released when it has stopped."""
-    return _simple(credentials, server_id, Task.STOP, requests.shutdown_payload())
+def stop(credentials: Credentials, *, server_id: int, timeout: int | None = None) -> JobIntent:
+    """Shut a running server down, cut off after *timeout* seconds; cpu and ram are released then."""
+    return _simple(credentials, server_id, Task.STOP, requests.shutdown_payload(timeout))
 
 
 def reboot(credentials: Credentials, *, server_id: int, kind: str = "SOFT") -> JobIntent:
@@ -32,7 +33,9 @@ def reboot(credentials: Credentials, *, server_id: int, kind: str = "SOFT") -> J
     return _simple(credentials, server_id, Task.REBOOT, requests.reboot_payload(kind))
 
 
-def destroy(credentials: Credentials, *, server_id: int) -> JobIntent | None:
+def destroy(
+    credentials: Credentials, *, server_id: int, shutdown_timeout: int | None = None
+) -> JobIntent | None:
     """Destroy a server in whatever state it is; its quota is released when it is gone.
 
     Nothing happens when its destruction is under way already. Raises ``BuildInProgress`` while Ganeti
@@ -44,11 +47,17 @@ def destroy(credentials: Credentials, *, server_id: int) -> JobIntent | None:
         return None
     change = JobChange(
         task=Task.DESTROY,
-        payload=lambda _: requests.delete_payload(),
+        payload=lambda server: requests.delete_payload(shutdown_timeout, volumes=_reusable_volumes(server)),
         deltas=lambda server: quota.server_deltas(server, Task.DESTROY),
         force_quota=True,
     )
     return server_change.run(credentials, server_id=server_id, change=change)
+
+
+def _reusable_volumes(server: Server) -> list[Volume]:
+    """Return the volumes of *server* that may have come with data of another one."""
+    live = server.volumes.filter(deleted=False).select_related("volume_type").order_by("pk")
+    return [volume for volume in live if is_detachable(volume.volume_type)]
 
 
 def resize(credentials: Credentials, *, server_id: int, flavor_id: int) -> JobIntent:

@@ -32,28 +32,38 @@ def settle(
     force, and makes what waits out of date. A build was charged when it was asked for. What the quota
     can't hold (usage below zero, a user without holdings) is logged for ``reconcile-resources-cyclades``.
     """
-    if event.operation == Opcode.INSTANCE_CREATE or not succeeded:
+    if event.operation == Opcode.INSTANCE_CREATE:
         return
     is_own = server.task_job_id == event.job_id and bool(server.task)
-    if is_own and server.serial is not None:
+    if succeeded and is_own and server.serial is not None:
         return
-    deltas = _observed(server, event, flavor, disk_changes)
-    if not deltas:
+    # A job that failed may have added or removed a disk before.
+    by_owner = {server.userid: _observed(server, event, flavor) if succeeded else {}}
+    for change in disk_changes:
+        _add_disk(by_owner.setdefault(change.owner, {}), change)
+    if not any(by_owner.values()):
         return
     quota.reject(server)
-    name = f"client: dispatcher, resource: vm:{server.pk}, ganeti_job: {event.job_id}"
+    for owner, deltas in sorted(by_owner.items()):
+        _charge(server, owner, deltas, event.job_id)
+
+
+def _charge(server: Server, owner: str, deltas: quota.Deltas, job_id: int) -> None:
+    name = f"client: dispatcher, resource: vm:{server.pk}, ganeti_job: {job_id}"
     try:
-        quota.charge_now(server.userid, deltas, name=name, force=True)
+        quota.charge_now(owner, deltas, name=name, force=True)
     except SynnefoError as error:
         # Ganeti did it whether the books allow it or not; a stuck event would only add a second error.
-        log.error(
-            "server %d: job %d is not charged, quota is out of step: %s", server.pk, event.job_id, error
-        )
+        log.error("server %d: job %d is not charged, quota is out of step: %s", server.pk, job_id, error)
 
 
-def _observed(
-    server: Server, event: OpStatus, flavor: Flavor | None, disk_changes: Sequence[Change]
-) -> quota.Deltas:
+def _add_disk(deltas: quota.Deltas, change: Change) -> None:
+    if change.delta_bytes:
+        resources = deltas.setdefault(change.project, {})
+        resources[quota.DISK] = resources.get(quota.DISK, 0) + change.delta_bytes
+
+
+def _observed(server: Server, event: OpStatus, flavor: Flavor | None) -> quota.Deltas:
     task = quota_task(
         event.operation, nic_changes=_list(event.job_fields.get("nics")), beparams=flavor is not None
     )
@@ -63,10 +73,6 @@ def _observed(
             deltas = quota.server_deltas(server, Task.RESIZE, flavor=flavor)
     elif task is not None:
         deltas = quota.server_deltas(server, task)
-    for change in disk_changes:
-        if change.delta_bytes:
-            resources = deltas.setdefault(change.project, {})
-            resources[quota.DISK] = resources.get(quota.DISK, 0) + change.delta_bytes
     return deltas
 
 

@@ -11,7 +11,19 @@ from typing import Any
 from django.conf import settings
 
 from cyclades.ganeti import allocator, jobs, requests
-from cyclades.logic import flavors, images, keypairs, passwords, personality, quota, server_ports, vmapi
+from cyclades.logic import (
+    block_devices,
+    flavors,
+    images,
+    keypairs,
+    passwords,
+    personality,
+    quota,
+    rescue,
+    server_ports,
+    vmapi,
+)
+from cyclades.logic.block_devices import BlockDevice
 from cyclades.logic.server_metadata import check_count, check_items
 from cyclades.logic.server_tags import check_tags, user_tag
 from cyclades.logic.servers import check_name
@@ -58,6 +70,7 @@ class ServerRequest:
     user_data: str = ""
     helper: bool = False
     backend_id: int | None = None
+    block_devices: list[BlockDevice] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class _Plan:
     files: list[dict[str, Any]]
     metadata: dict[str, str]
     password: str
+    disks: list[block_devices.PlannedDisk]
 
 
 def create(credentials: Credentials, *, request: ServerRequest) -> NewServer:
@@ -87,9 +101,11 @@ def create(credentials: Credentials, *, request: ServerRequest) -> NewServer:
 
     Raises ``BadRequest`` for the request or a project the user is not in, ``NotFound`` and ``Forbidden``
     for image, flavor, keys and networks, ``OverLimit`` for quota and injected files, ``Conflict`` for
-    addresses, ``ServiceUnavailable`` without a backend or a cache for the one-time configuration.
+    addresses, ``ServiceUnavailable`` without a backend, an image's block or a cache for the one-time
+    configuration.
     """
     plan = _plan(credentials, request)
+    images.protect(plan.image)
     backend = _choose_backend(credentials, plan)
     key = vmapi.new_key()
     server = _insert(credentials, plan, backend, key)
@@ -110,7 +126,8 @@ def _plan(credentials: Credentials, request: ServerRequest) -> _Plan:
     project = request.project or credentials.default_project
     flavor = flavors.for_creation(credentials, flavor_id=request.flavor_id, project=project)
     image = images.get_image(credentials, request.image_id)
-    check_image(image, flavor)
+    if not request.block_devices:
+        check_image(image, flavor)
     return _Plan(
         request=request,
         project=project,
@@ -120,6 +137,7 @@ def _plan(credentials: Credentials, request: ServerRequest) -> _Plan:
         files=files,
         metadata=check_items(request.metadata),
         password=password,
+        disks=block_devices.plan(credentials, devices=request.block_devices, flavor=flavor, image=image),
     )
 
 
@@ -134,6 +152,11 @@ def check_image(image: images.Image, flavor: Flavor) -> None:
     if image.size > flavor.disk * _GIB:
         raise BadRequest(
             f"Image {image.id} needs {-(-image.size // _GIB)} GiB, flavor {flavor.name} has {flavor.disk}"
+        )
+    if image.min_disk > flavor.disk or image.min_ram > flavor.ram:
+        raise BadRequest(
+            f"Image {image.id} needs {image.min_disk} GiB of disk and {image.min_ram} MiB of memory,"
+            f" flavor {flavor.name} has {flavor.disk} and {flavor.ram}"
         )
 
 
@@ -163,20 +186,23 @@ def _insert(credentials: Credentials, plan: _Plan, backend: Backend, key: str) -
     """Write everything in one transaction, in the order of the locks: quota, server, volume, networks."""
     with locks.atomic():
         server = _insert_server(credentials, plan, backend)
-        root = _new_root_volume(server, plan)
-        deltas = quota.server_deltas(server, Task.BUILD, volumes=[root])
+        volumes = block_devices.take(credentials, server=server, disks=plan.disks)
+        made = [volume for volume in volumes if volume.status == VolumeStatus.CREATING]
+        deltas = quota.server_deltas(server, Task.BUILD, volumes=made)
         quota.charge_now(
             server.userid,
             deltas,
             name=f"client: api, resource: server {server.pk}, action: create",
             force=credentials.force_quota,
         )
-        root.save()
+        for volume in volumes:
+            volume.save()
+        root = volumes[0]
         ports = server_ports.create_server_ports(credentials, server=server, requested=plan.request.networks)
         # Before the commit, so that no crash can leave a server whose job finds no parameters. Nobody
         # learns the key of a transaction that fails, and its entry expires.
         _publish_secrets(server, root, plan, key)
-        payload = requests.create_payload(server, plan.flavor, ports, [root], plan.image)
+        payload = requests.create_payload(server, plan.flavor, ports, volumes, plan.image)
         jobs.intend(server=server, operation=Task.BUILD, payload=payload, secrets_key=key)
         audit.record(
             credentials,
@@ -208,28 +234,12 @@ def _insert_server(credentials: Credentials, plan: _Plan, backend: Backend) -> S
     ServerMetadata.objects.bulk_create(
         ServerMetadata(server=server, meta_key=k, meta_value=v) for k, v in plan.metadata.items()
     )
+    rescue.remember_system(server, plan.image.properties)
     ServerTag.objects.bulk_create(
         ServerTag(server=server, tag=user_tag(tag), status=TagStatus.PENDADD)
         for tag in dict.fromkeys(request.tags)
     )
     return server
-
-
-def _new_root_volume(server: Server, plan: _Plan) -> Volume:
-    kind = "snapshot" if plan.image.is_snapshot else "image"
-    return Volume(
-        userid=server.userid,
-        project=server.project,
-        shared_to_project=server.shared_to_project,
-        size=plan.flavor.disk,
-        volume_type=plan.flavor.volume_type,
-        source=f"{kind}:{plan.image.id}",
-        source_version=plan.image.version,
-        origin=plan.image.mapfile,
-        status=VolumeStatus.CREATING,
-        machine=server,
-        index=0,
-    )
 
 
 def _publish_secrets(server: Server, root: Volume, plan: _Plan, key: str) -> None:
@@ -240,10 +250,10 @@ def _publish_secrets(server: Server, root: Volume, plan: _Plan, key: str) -> Non
 def _parameters(root: Volume, plan: _Plan) -> dict[str, str]:
     """Return what the deployer on the node gets; every value is text (compute contract 17)."""
     image = plan.image
-    # Storage that clones the image by itself leaves nothing to copy.
-    clones = root.volume_type.provider in settings.GANETI_CLONE_PROVIDERS
+    # Storage that clones the image by itself, or a disk that has been used, leaves nothing to copy.
+    is_filled = root.volume_type.provider in settings.GANETI_CLONE_PROVIDERS or root.backendjobid is not None
     params: dict[str, str] = {
-        "img_id": "null" if clones else f"pithosmap://{image.mapfile}/{image.size}",
+        "img_id": "null" if is_filled else f"pithosmap://{image.mapfile}/{image.size}",
         "img_passwd": plan.password,
         "img_format": image.disk_format or "",
         "img_personality": json.dumps(plan.files),

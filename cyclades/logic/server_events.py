@@ -19,8 +19,16 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from cyclades.ganeti import jobs, names
 from cyclades.ganeti.opcodes import SELF_DESCRIBING, Opcode
-from cyclades.logic import server_charges, server_disks, server_nics, server_outcomes, server_retries
-from cyclades.logic.server_table import TAGS_ACTIVE, Effect, effect_of
+from cyclades.logic import (
+    rescue,
+    server_charges,
+    server_disks,
+    server_nics,
+    server_outcomes,
+    server_retries,
+    tag_events,
+)
+from cyclades.logic.server_table import Effect, effect_of
 from cyclades.models import Flavor, IntentState, JobIntent, Server, Task
 from synnefo.errors import SynnefoError
 from synnefo.messages import (
@@ -37,6 +45,8 @@ log = logging.getLogger(__name__)
 _LOG_LENGTH = 4096
 #: Where the open intents of a server are kept once loaded.
 OPEN_INTENTS = "loaded_open_intents"
+#: Tasks of which a volume waits for the end.
+VOLUME_TASKS = (Task.ATTACH_VOLUME, Task.DETACH_VOLUME, Task.DELETE_VOLUME)
 SIMULATED = "Reconciliation: simulated Ganeti event"
 
 
@@ -73,6 +83,8 @@ def apply(
     if server.deleted or event.operation == Opcode.INSTANCE_SNAPSHOT:
         return Outcome.IGNORED
     before = _columns(server)
+    if event.operation in tag_events.OPCODES:
+        return _apply_tags(server, event, save)
     adopt(server, event)
     if server.backendtime is not None and event.event_datetime <= server.backendtime:
         return _settle_late(server, event)
@@ -90,6 +102,16 @@ def apply(
     return Outcome.APPLIED if event.is_final else Outcome.RECORDED
 
 
+def _apply_tags(server: Server, event: OpStatus, save: Saver) -> Outcome:
+    """Apply an event about tags, which say nothing about the instance's state and its task."""
+    if not event.is_final:
+        return Outcome.RECORDED
+    if not tag_events.settle(server, event, open_intents(server)):
+        return Outcome.STALE
+    save(server, {"updated"})
+    return Outcome.APPLIED
+
+
 def _columns(server: Server) -> dict[str, Any]:
     """Return the values that an UPDATE of *server* would write; few of them change with one event."""
     return {field.name: getattr(server, field.attname) for field in Server._meta.local_concrete_fields}
@@ -103,11 +125,14 @@ def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
     task = server.task
     disk_changes: list[server_disks.Change] = []
     if event.instance_disks is not None and not effect.deletes:
-        disk_changes = server_disks.synchronise(server, event.instance_disks)
+        disk_changes = server_disks.synchronise(
+            server, event.instance_disks, job_id=event.job_id, ended=ended
+        )
         flavor = flavor or server_disks.flavor_of_root(server, event.instance_disks)
+    elif ended in VOLUME_TASKS and event.status != "success":
+        server_disks.settle_unreported(server, ended)
     if event.instance_hvparams is not None:
-        server.rescue = is_rescue(event.instance_hvparams)
-    tags = [tag for tag in map(names.decode_tag, event.tags) if tag is not None]
+        rescue.apply_boot(server, event.instance_hvparams)
     server_charges.settle(
         server, event, flavor=flavor, disk_changes=disk_changes, succeeded=_succeeded(event, effect)
     )
@@ -117,7 +142,9 @@ def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
     if event.instance_nics is not None and not effect.deletes:
         server_nics.synchronise(server, event.instance_nics, task=task, connected=ended == Task.CONNECT)
     if effect.tags:
-        server_outcomes.set_tags(server, tags, active=effect.tags == TAGS_ACTIVE)
+        tag_events.settle_with_instance(server, event.tags, effect.tags)
+    if event.operation == Opcode.INSTANCE_CREATE and event.status == "success":
+        jobs.resume_after_build(open_intents(server))
     if effect.fails_build:
         server_outcomes.fail_build(server)
     if effect.deletes:
@@ -189,6 +216,8 @@ def _settle_late(server: Server, event: OpStatus) -> Outcome:
     """End the task of a job whose result was overtaken by a newer event; nothing else is applied."""
     if not (event.is_final and server.task and server.task_job_id == event.job_id):
         return Outcome.STALE
+    if event.status != "success":
+        server_disks.settle_unreported(server, server.task)
     server_outcomes.end_task(server, succeeded=event.status == "success")
     server.save()
     close_intents(server, event.job_id)
@@ -216,11 +245,6 @@ def text_of(logmsg: Any) -> str:
         return ""
     text = logmsg if isinstance(logmsg, str) else json.dumps(logmsg, ensure_ascii=False, default=str)
     return text.replace("\x00", "")[:_LOG_LENGTH]
-
-
-def is_rescue(hvparams: InstanceHvparams) -> bool:
-    """Tell whether an instance boots a rescue image (Ganeti contract 9.4.3)."""
-    return bool(hvparams.cdrom_image_path) and hvparams.boot_order.startswith("cdrom")
 
 
 def _new_flavor(server: Server, event: OpStatus) -> Flavor | None:

@@ -43,4 +43,8 @@ def inspect(*, server: Server, with_jobs: bool = False) -> LiveServer | None:
 
 
 def _is_about(job: Json, name: str) -> bool:
-    return any(isinstance(op, Mapping) and op.get("instance_name") == name for op in job.get("ops") or ())
+    ops = [op for op in job.get("ops") or () if isinstance(op, Mapping)]
+    # Jobs about tags name what they are about in another way.
+    return any(
+        name in (op.get("instance_name"), op.get("kind") == "instance" and op.get("name")) for op in ops
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Model, Prefetch, prefetch_related_objects
 
-from cyclades.ganeti import names
+from cyclades.ganeti import firewall, jobs, names
 from cyclades.logic import addresses, ports
 from cyclades.models import IPAddress, Network, Port, PortState, Server, Subnet, Task
 from synnefo import clock
@@ -95,8 +95,19 @@ def synchronise(
         _update(port, nic)
     stale = [port for pk, port in known.items() if pk not in seen and (connected or _is_stale(port, task))]
     if stale:
+        _drop_firewalls(server, stale)
         ports.delete_port_rows(stale, f"removed from server {server.pk} in Ganeti")
         vars(server).pop(_PORTS, None)
+
+
+def _drop_firewalls(server: Server, gone: Iterable[Port]) -> None:
+    """Promise the removal of the tags that were the firewall profiles of NICs that are *gone*.
+
+    Not before: a removal that fails must not open the NIC.
+    """
+    tags = [tag for port in gone if (tag := firewall.tag_of(port.firewall_profile, port.pk)) is not None]
+    for tag in tags if server.backend_id is not None else ():
+        jobs.intend(server=server, operation=jobs.FIREWALL, payload=firewall.cleanup_payload(tag))
 
 
 def ports_prefetch() -> Prefetch:

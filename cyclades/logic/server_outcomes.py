@@ -6,8 +6,7 @@ caller, so that one event is one UPDATE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from cyclades.ganeti import jobs
 from cyclades.logic import ports, quota
 from cyclades.models import (
     Port,
@@ -28,8 +27,14 @@ def fail_build(server: Server) -> None:
     now = clock.now()
     server.operstate = ServerState.ERROR
     Port.objects.filter(machine=server).update(state=PortState.ERROR, updated=now)
-    Volume.objects.filter(machine=server, deleted=False).update(status=VolumeStatus.ERROR, updated=now)
+    volumes = Volume.objects.filter(machine=server, deleted=False)
+    # A volume that was to join the new server is as it was before.
+    volumes.filter(status=VolumeStatus.ATTACHING).update(
+        status=VolumeStatus.AVAILABLE, machine=None, index=None, updated=now
+    )
+    volumes.update(status=VolumeStatus.ERROR, updated=now)
     ServerTag.objects.filter(server=server, status=TagStatus.PENDADD).delete()
+    jobs.abandon_after_build(server, "the server was not built")
 
 
 def end(server: Server) -> None:
@@ -41,11 +46,22 @@ def end(server: Server) -> None:
     server.operstate = ServerState.DESTROYED
     server.deleted = True
     server.rescue = False
+    server.rescue_image = None
     ports.delete_port_rows(list(Port.objects.filter(machine=server)), f"server {server.pk} destroyed")
     ServerTag.objects.filter(server=server).delete()
+    _release_foreign_volumes(server)
     Volume.objects.filter(machine=server, deleted=False).update(
         deleted=True, status=VolumeStatus.DELETED, machine=None, updated=now
     )
+
+
+def _release_foreign_volumes(server: Server) -> None:
+    """Give back what the volumes of other owners cost them; the server's owner's go with the server."""
+    for volume in Volume.objects.filter(machine=server, deleted=False).exclude(userid=server.userid):
+        deltas = {volume.project: {quota.DISK: -quota.disk_bytes(volume)}}
+        name = f"client: dispatcher, resource: volume {volume.pk}, action: destroy server {server.pk}"
+        if volume.status != VolumeStatus.CREATING:
+            quota.charge_now(volume.userid, deltas, name=name, force=True)
 
 
 def end_task(server: Server, *, succeeded: bool) -> None:
@@ -58,22 +74,6 @@ def end_task(server: Server, *, succeeded: bool) -> None:
         quota.accept(server)
     else:
         quota.reject(server)
-
-
-def set_tags(server: Server, tags: Iterable[str], *, active: bool) -> None:
-    """Show *tags* (decoded) as present in Ganeti, or forget them."""
-    names = sorted(set(tags))
-    if not names:
-        return
-    if not active:
-        ServerTag.objects.filter(server=server, tag__in=names).delete()
-        return
-    ServerTag.objects.bulk_create(
-        [ServerTag(server=server, tag=tag, status=TagStatus.ACTIVE) for tag in names],
-        update_conflicts=True,
-        unique_fields=["server", "tag"],
-        update_fields=["status"],
-    )
 
 
 def add_diagnostic(server: Server, *, source: str, message: str, level: str = "ERROR") -> None:

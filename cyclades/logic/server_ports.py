@@ -75,16 +75,18 @@ def parse_wish(item: Any) -> Wish:
     """Return one item of the request's ``networks``; raises ``BadRequest``."""
     if not isinstance(item, dict):
         raise BadRequest("Malformed request: 'networks' is a list of objects with 'uuid' or 'port'")
-    if item.get("port") is not None:
+    if item.get("port") not in (None, ""):
         return Wish(port_id=require_id(item["port"], "port"))
     if item.get("uuid") is None:
         raise BadRequest("Malformed request: an item of 'networks' needs 'uuid' or 'port'")
     network_id = require_id(item["uuid"], "network")
-    if "fixed_ip" not in item:
+    # Today's clients say "fixed".
+    address = item.get("fixed_ip", item.get("fixed") or "")
+    if address == "":
         return Wish(network_id=network_id)
-    if item["fixed_ip"] is None:
+    if address is None:
         raise BadRequest("Malformed request: 'fixed_ip' is an address or left out, not null")
-    return Wish(network_id=network_id, address=parse_address(item["fixed_ip"], "fixed_ip", ipversion=4))
+    return Wish(network_id=network_id, address=parse_address(address, "fixed_ip", ipversion=4))
 
 
 class _Work:

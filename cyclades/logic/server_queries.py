@@ -1,69 +1,26 @@
-"""Lists of servers and what a detail view shows, in a fixed number of queries (compute contract 3, 4)."""
+"""What a detail view of servers shows, in a fixed number of queries (compute contract 3)."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import F, FilteredRelation, OuterRef, Q, Subquery, Value
 
 from cyclades.logic.server_tags import USER_PREFIX
-from cyclades.logic.visibility import visible_servers
 from cyclades.models import (
     Port,
     PortState,
     Server,
     ServerDiagnostic,
     ServerMetadata,
-    ServerState,
     ServerTag,
     TagStatus,
     Volume,
 )
-from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, NotModified
 
 MAX_PAGE = 1000
-
-#: Which rows have an API status; Nova's words mean the same (compute contract 14.2 and 22.3).
-STATUS_CONDITIONS: dict[str, Q] = {
-    "BUILD": Q(deleted=False, operstate=ServerState.BUILD),
-    "ERROR": Q(deleted=False, operstate=ServerState.ERROR),
-    "STOPPED": Q(deleted=False, operstate=ServerState.STOPPED),
-    "SHUTOFF": Q(deleted=False, operstate=ServerState.STOPPED),
-    "ACTIVE": Q(deleted=False, operstate=ServerState.STARTED) & ~Q(task="REBOOT"),
-    "REBOOT": Q(deleted=False, operstate=ServerState.STARTED, task="REBOOT"),
-    "DELETED": Q(deleted=True),
-}
-
-
-@dataclass(frozen=True)
-class ServerFilter:
-    """What a list of servers is narrowed to; ``None`` means no condition.
-
-    ``changes_since`` brings deleted servers too; ``marker`` is the id of the last server seen.
-    """
-
-    changes_since: dt.datetime | None = None
-    changes_before: dt.datetime | None = None
-    name: str | None = None
-    status: str | None = None
-    flavor_id: int | None = None
-    image_id: str | None = None
-    project: str | None = None
-    user_id: str | None = None
-    marker: int | None = None
-    limit: int | None = None
-
-
-@dataclass(frozen=True)
-class ServerPage:
-    """Servers by id, and whether more follow."""
-
-    servers: list[Server]
-    has_more: bool
 
 
 @dataclass(frozen=True)
@@ -97,52 +54,6 @@ class ServerDetail:
     volumes: list[int]
     nics: list[Nic]
     diagnostic: ServerDiagnostic | None
-
-
-def list_servers(credentials: Credentials, *, conditions: ServerFilter) -> ServerPage:
-    """Return visible servers by id.
-
-    Raises ``NotModified`` when nothing changed since the named moment and ``BadRequest`` for a marker
-    that names no server.
-    """
-    servers = _narrowed(visible_servers(credentials), conditions)
-    if conditions.marker is not None:
-        if not visible_servers(credentials).filter(pk=conditions.marker).exists():
-            raise BadRequest(f"'marker' names no server: {conditions.marker}")
-        servers = servers.filter(pk__gt=conditions.marker)
-    servers = servers.order_by("pk")
-    if conditions.limit is None:
-        rows, has_more = list(servers), False
-    else:
-        limit = min(conditions.limit, MAX_PAGE)
-        rows = list(servers[: limit + 1])
-        rows, has_more = rows[:limit], len(rows) > limit
-    if conditions.changes_since is not None and not rows:
-        raise NotModified()
-    return ServerPage(rows, has_more)
-
-
-def _narrowed(servers: QuerySet[Server], conditions: ServerFilter) -> QuerySet[Server]:
-    wanted = Q()
-    if conditions.changes_since is not None:
-        wanted &= Q(updated__gte=conditions.changes_since)
-    elif conditions.status != "DELETED":
-        wanted &= Q(deleted=False)
-    if conditions.changes_before is not None:
-        wanted &= Q(updated__lte=conditions.changes_before)
-    if conditions.status is not None:
-        condition = STATUS_CONDITIONS.get(conditions.status)
-        if condition is None:
-            return servers.none()
-        wanted &= condition
-    equal: Mapping[str, object | None] = {
-        "name__icontains": conditions.name,
-        "flavor_id": conditions.flavor_id,
-        "imageid": conditions.image_id,
-        "project": conditions.project,
-        "userid": conditions.user_id,
-    }
-    return servers.filter(wanted, **{key: value for key, value in equal.items() if value is not None})
 
 
 def details(servers: Sequence[Server]) -> list[ServerDetail]:

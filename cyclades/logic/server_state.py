@@ -8,7 +8,7 @@ from django.conf import settings
 
 from cyclades.models import Server, ServerState, Task
 from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, BuildInProgress, Forbidden
+from synnefo.errors import BuildInProgress, Deleted, Forbidden, WrongState
 
 #: API status by operational state; deleted servers and reboots are special (compute contract 14.2).
 STATUS: dict[str, str] = {
@@ -153,7 +153,7 @@ def instance_exists(server: Server) -> bool:
 def require_writable(credentials: Credentials, server: Server) -> None:
     """Raise unless *server* is neither deleted nor, for users, suspended."""
     if server.deleted:
-        raise BadRequest("Server has been deleted.")
+        raise Deleted("Server has been deleted.")
     if server.suspended and not credentials.is_admin:
         raise Forbidden("Administratively Suspended VM")
 
@@ -171,7 +171,7 @@ def require_allowed(credentials: Credentials, server: Server, action: str) -> No
     hotplug_missing = verdict is Verdict.HOTPLUG and not settings.GANETI_USE_HOTPLUG
     not_started = verdict is Verdict.IF_STARTED and server.operstate != ServerState.STARTED
     if verdict is Verdict.REFUSED or hotplug_missing or not_started:
-        raise BadRequest(_refusal(server, action))
+        raise WrongState(_refusal(server, action))
 
 
 def _refusal(server: Server, action: str) -> str:

@@ -41,8 +41,9 @@ ON_SUCCESS: dict[str, Effect] = {
     Opcode.INSTANCE_STARTUP: Effect(ServerState.STARTED, moves_time=True),
     Opcode.INSTANCE_REBOOT: Effect(ServerState.STARTED, moves_time=True),
     Opcode.INSTANCE_SHUTDOWN: Effect(ServerState.STOPPED, moves_time=True),
-    Opcode.TAGS_SET: Effect(moves_time=True, tags=TAGS_ACTIVE),
-    Opcode.TAGS_DEL: Effect(moves_time=True, tags=TAGS_DELETED),
+    # Events about tags may overtake the instance's own, which must not look old then.
+    Opcode.TAGS_SET: Effect(tags=TAGS_ACTIVE),
+    Opcode.TAGS_DEL: Effect(tags=TAGS_DELETED),
 }
 ON_FAILURE: dict[str, Effect] = {
     Opcode.INSTANCE_CREATE: Effect(ServerState.ERROR, moves_time=True, fails_build=True, tags=TAGS_DELETED),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from cyclades.models import Server
+from cyclades.models import Server, Volume
 from synnefo.credentials import Credentials
 
 
@@ -21,3 +21,8 @@ def owned_or_shared(credentials: Credentials) -> Q:
 def visible_servers(credentials: Credentials) -> QuerySet[Server]:
     """Return the servers the user owns or that are shared with a project of theirs, deleted ones too."""
     return Server.objects.filter(owned_or_shared(credentials))
+
+
+def visible_volumes(credentials: Credentials) -> QuerySet[Volume]:
+    """Return the volumes the user owns or that are shared with a project of theirs, deleted ones too."""
+    return Volume.objects.filter(owned_or_shared(credentials))

@@ -36,6 +36,7 @@ def summary(server: Server) -> dict[str, Any]:
         "task": task_state(server) or None,
         "task_job_id": server.task_job_id,
         "rescue": server.rescue,
+        "rescue_image": server.rescue_image if server.rescue else None,
     }
 
 

@@ -5,7 +5,10 @@ from cyclades.models.flavor import Flavor, FlavorAccess, FlavorSpec, VolumeType,
 from cyclades.models.intent import JobIntent
 from cyclades.models.network import IPAddress, IPAddressHistory, Network, Port, Subnet
 from cyclades.models.pool import BridgePool, IPPool, MacPrefixPool
+from cyclades.models.queued_image import QueuedImage
+from cyclades.models.rescue import RescueImage, RescueProperties
 from cyclades.models.server import PublicKeyPair, Server, ServerDiagnostic, ServerMetadata, ServerTag
+from cyclades.models.snapshot_job import SnapshotJob
 from cyclades.models.states import (
     IntentState,
     NetworkState,
@@ -37,11 +40,15 @@ __all__ = [
     "PortState",
     "ProjectBackend",
     "PublicKeyPair",
+    "QueuedImage",
+    "RescueImage",
+    "RescueProperties",
     "Server",
     "ServerDiagnostic",
     "ServerMetadata",
     "ServerState",
     "ServerTag",
+    "SnapshotJob",
     "Subnet",
     "TagStatus",
     "Task",

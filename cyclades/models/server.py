@@ -32,6 +32,9 @@ class Server(JobFields):
     suspended = models.BooleanField(default=False)
     helper = models.BooleanField(default=False)
     rescue = models.BooleanField(default=False)
+    rescue_image = models.ForeignKey(
+        "cyclades.RescueImage", null=True, blank=True, on_delete=models.SET_NULL, related_name="servers"
+    )
     action = models.CharField(max_length=30, choices=Task.choices, blank=True, default="")
     operstate = models.CharField(max_length=30, choices=ServerState.choices, default=ServerState.BUILD)
     task = models.CharField(max_length=64, choices=Task.choices, blank=True, default="")

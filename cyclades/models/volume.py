@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from cyclades.models.backend import Backend
 from cyclades.models.flavor import VolumeType
 from cyclades.models.server import Server
 from cyclades.models.states import VolumeStatus
@@ -12,8 +13,9 @@ from cyclades.models.states import VolumeStatus
 class Volume(models.Model):
     """A disk of ``size`` GiB; ``index`` 0 is the system disk of its server.
 
-    ``source`` is ``image:<id>``, ``snapshot:<id>``, ``volume:<id>`` or null; ``backendjobid`` null means
-    that Ganeti never touched it.
+    ``source`` is ``image:<id>``, ``snapshot:<id>``, ``volume:<id>`` or null, ``origin`` the block map of that
+    source and ``origin_size`` its size in bytes. ``backendjobid`` null means that Ganeti never touched it;
+    ``backend`` is the cluster that did last.
     """
 
     name = models.CharField(max_length=255, null=True)
@@ -37,11 +39,20 @@ class Volume(models.Model):
     backendjobid = models.BigIntegerField(null=True)
     serial = models.BigIntegerField(null=True)
     legacy_backend_volume_uuid = models.CharField(max_length=128, null=True)
+    origin_size = models.BigIntegerField(null=True)
+    backend = models.ForeignKey(Backend, null=True, on_delete=models.SET_NULL, related_name="volumes")
 
     class Meta:
         db_table = "cyclades_volume"
         ordering = ("pk",)
-        indexes = [models.Index(fields=["userid", "deleted", "id"], name="cyclades_volume_owner_idx")]
+        indexes = [
+            models.Index(fields=["userid", "deleted", "id"], name="cyclades_volume_owner_idx"),
+            models.Index(
+                fields=["updated"],
+                name="cyclades_volume_doomed_idx",
+                condition=models.Q(status=VolumeStatus.DELETING, machine=None),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"volume {self.pk} ({self.size} GiB)"

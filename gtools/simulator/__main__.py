@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     add("--hypervisors", default="kvm,fake", help="enabled hypervisors, the default one first")
     add("--progress-command", default="", help="program that gets the image provider's messages")
     add("--fail", action="append", default=[], metavar="JSON", help="plan a failure, as POST /faults does")
+    add("--console-address", help="where running instances show consoles, at their ports (default: nowhere)")
     add("--debug", action="store_true", help="log every request")
     return result
 
@@ -58,6 +59,7 @@ def options_from(arguments: argparse.Namespace) -> SimulatorOptions:
         progress_command=tuple(shlex.split(arguments.progress_command)),
         luxi_socket=arguments.luxi_socket,
         ssconf_dir=arguments.ssconf_dir,
+        console_address=arguments.console_address,
         hypervisors=tuple(arguments.hypervisors.split(",")),
     )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import secrets
+import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,8 +130,12 @@ class Cluster:
         self.instances: dict[str, Instance] = {}
         self.networks: dict[str, Network] = {}
         self.detached_disks: list[Disk] = []
+        #: Names of the volumes that ExtStorage providers keep.
+        self.volumes: set[str] = set()
         self.tags: list[str] = []
         self.parameters: dict[str, Any] = {}
+        #: Called, with the lock held, after every change.
+        self.observers: list[Callable[[], None]] = []
         if options.state_file.exists():
             self._load(options.state_file)
 
@@ -155,6 +160,7 @@ class Cluster:
                 "instances": [dataclasses.asdict(instance) for instance in self.instances.values()],
                 "networks": [dataclasses.asdict(network) for network in self.networks.values()],
                 "detached_disks": [dataclasses.asdict(disk) for disk in self.detached_disks],
+                "volumes": sorted(self.volumes),
                 "tags": self.tags,
                 "parameters": self.parameters,
             }
@@ -162,6 +168,8 @@ class Cluster:
             temporary = path.with_name(path.name + ".new")
             temporary.write_text(json.dumps(state))
             temporary.replace(path)
+            for observer in self.observers:
+                observer()
 
     def _load(self, path: Path) -> None:
         state = json.loads(path.read_text())
@@ -171,9 +179,12 @@ class Cluster:
         for item in state["instances"]:
             nics = [Nic(**nic) for nic in item.pop("nics")]
             disks = [Disk(**disk) for disk in item.pop("disks")]
+            if item["node"] not in {node.name for node in self.options.all_nodes}:
+                item["node"] = self.options.all_nodes[0].name
             self.instances[item["name"]] = Instance(**item, nics=nics, disks=disks)
         self.networks = {item["name"]: Network(**item) for item in state["networks"]}
         self.detached_disks = [Disk(**item) for item in state["detached_disks"]]
+        self.volumes = set(state.get("volumes", ()))
         self.tags, self.parameters = state["tags"], state["parameters"]
 
     # -- look-up -----------------------------------------------------------------------------------------
@@ -238,9 +249,22 @@ class Cluster:
         """Return the lowest console port no instance has."""
         ports = {instance.network_port for instance in self.instances.values()}
         port = defaults.FIRST_CONSOLE_PORT
-        while port in ports:
+        while port in ports or not self._is_free(port):
             port += 1
         return port
+
+    def _is_free(self, port: int) -> bool:
+        """Tell whether a console can be opened at *port*; another cluster on this host may use it."""
+        address = self.options.console_address
+        if address is None:
+            return True
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return False
+        return True
 
     def free_memory(self, node: str) -> int:
         """Return how much memory a node has left, in MiB."""

@@ -34,6 +34,7 @@ _IMPLEMENTATIONS: dict[str, Implementation] = {
     "OP_INSTANCE_CREATE": instance_create.create,
     "OP_INSTANCE_REMOVE": instance_state.remove,
     "OP_INSTANCE_STARTUP": instance_state.startup,
+    "OP_INSTANCE_ACTIVATE_DISKS": instance_state.activate_disks,
     "OP_INSTANCE_SHUTDOWN": instance_state.shutdown,
     "OP_INSTANCE_REBOOT": instance_state.reboot,
     "OP_INSTANCE_RENAME": instance_state.rename,

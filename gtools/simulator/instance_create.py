@@ -12,6 +12,7 @@ from gtools.simulator.image_provider import ImageError
 from gtools.simulator.nics import NicPlanner, check_names, check_parameters
 from gtools.simulator.operation import Operation
 from gtools.simulator.parameters import apply_beparams, apply_hvparams, check_tags
+from gtools.simulator.volume_store import StoreChange
 
 _HOST_NAME = re.compile(r"^[A-Za-z0-9._-]{1,255}$")
 MINIMUM_DISK = 4
@@ -170,7 +171,11 @@ def _add(op: Operation, instance: Instance) -> None:
     op.log("* creating instance disks...")
     op.log(f"adding instance {instance.name} to cluster config")
     op.log("adding disks to cluster config")
+    store = StoreChange(op.cluster)
     with op.cluster.change():
+        for disk in instance.disks:
+            store.add(disk)
+        store.commit()
         if instance.hypervisor in defaults.CONSOLE_HYPERVISORS:
             instance.network_port = op.cluster.console_port()
         op.cluster.instances[instance.name] = instance

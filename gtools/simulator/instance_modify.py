@@ -12,6 +12,7 @@ from gtools.simulator.errors import execution, prerequisite
 from gtools.simulator.nics import NicPlanner, check_names, check_parameters, filled
 from gtools.simulator.operation import Operation
 from gtools.simulator.parameters import apply_beparams, apply_hvparams
+from gtools.simulator.volume_store import StoreChange, key_of
 
 Changes = list[list[Any]]
 _CHANGING = ("nics", "disks", "beparams", "hvparams", "osparams", "os_name")
@@ -25,11 +26,12 @@ def set_params(op: Operation) -> Changes:
     _check_disk_names(op, present)
     op.begin()
     hotplug = _hotplug(op, present)
+    store = StoreChange(op.cluster)
     with op.cluster.lock:
         # All checks and changes are made on a copy, which replaces the instance at the end or not at all.
         changed = copy.deepcopy(present)
         detached = list(op.cluster.detached_disks)
-        changes = _change_disks(op, changed, detached, hotplug=hotplug)
+        changes = _change_disks(op, changed, detached, store, hotplug=hotplug)
         nic_changes = copy.deepcopy(op["nics"])
         changes += _change_nics(op, changed, nic_changes)
         changed.beparams = apply_beparams(changed.beparams, op["beparams"])
@@ -47,6 +49,7 @@ def set_params(op: Operation) -> Changes:
         changed.touch()
         op.cluster.instances[changed.name] = changed
         op.cluster.detached_disks = detached
+        store.commit()
     return changes
 
 
@@ -154,7 +157,9 @@ def _check_disk_names(op: Operation, instance: Instance) -> None:
             raise prerequisite(f"Lookup of disk '{which}' failed")
 
 
-def _change_disks(op: Operation, instance: Instance, detached: list[Disk], *, hotplug: bool) -> Changes:
+def _change_disks(
+    op: Operation, instance: Instance, detached: list[Disk], store: StoreChange, *, hotplug: bool
+) -> Changes:
     changes: Changes = []
     if any(action == "add" for action, _which, _values in op["disks"]) and not op["wait_for_sync"]:
         _check_disks_active(instance)
@@ -162,14 +167,20 @@ def _change_disks(op: Operation, instance: Instance, detached: list[Disk], *, ho
         devices = [(disk.name, disk.uuid) for disk in instance.disks]
         if action == "add":
             changes.append(_add_disk(op, instance, which, values))
+            store.add(instance.disks[insertion("disk", len(instance.disks) - 1, which)])
         elif action == "attach":
             place = insertion("disk", len(instance.disks), which)
             instance.disks.insert(place, _take_detached(detached, values))
             changes.append([f"disk/{place}", "attach"])
         elif action == "modify":
-            changes += _modify_disk(instance, position("disk", devices, which), values)
+            place = position("disk", devices, which)
+            former = key_of(instance.disks[place])
+            changes += _modify_disk(instance, place, values)
+            store.rename(former, instance.disks[place])
         else:
             place = position("disk", devices, which)
+            if action == "remove":
+                store.remove(instance.disks[place])
             changes.append(_take_disk(instance, detached, action, place, hotplug=hotplug))
     return changes
 
@@ -241,5 +252,9 @@ def _modify_disk(instance: Instance, place: int, values: dict[str, Any]) -> Chan
         disk.mode = str(values["mode"])
         changes.append([f"disk.mode/{place}", disk.mode])
     extra = {key: value for key, value in values.items() if key not in ("name", "mode")}
-    disk.params.update(extra)
+    for key, value in extra.items():
+        if str(value).lower() == "default":
+            disk.params.pop(key, None)
+        else:
+            disk.params[key] = value
     return changes + [[f"disk.params:{key}/{place}", value] for key, value in extra.items()]

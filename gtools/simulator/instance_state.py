@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gtools.simulator.errors import prerequisite
 from gtools.simulator.operation import Operation
+from gtools.simulator.volume_store import StoreChange
 
 
 def startup(op: Operation) -> None:
@@ -27,6 +28,18 @@ def shutdown(op: Operation) -> None:
     with op.cluster.change():
         instance.stop()
         instance.touch()
+
+
+def activate_disks(op: Operation) -> list[list[str]]:
+    """Return node, number and path of each disk; nothing has to be done for it here."""
+    instance = op.cluster.instance(op["instance_name"])
+    op.begin()
+    op.end_of_checks()
+    op.work(0.2)
+    return [
+        [instance.node, f"disk/{number}", f"/simulated/{disk.uuid}"]
+        for number, disk in enumerate(instance.disks)
+    ]
 
 
 def reboot(op: Operation) -> None:
@@ -67,5 +80,9 @@ def remove(op: Operation) -> None:
     op.begin()
     op.end_of_checks()
     op.work(1.5)
+    store = StoreChange(op.cluster)
     with op.cluster.change():
+        for disk in instance.disks:
+            store.remove(disk)
+        store.commit()
         del op.cluster.instances[instance.name]

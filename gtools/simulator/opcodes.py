@@ -235,6 +235,7 @@ OPCODES: dict[str, dict[str, Parameter]] = {
         "startup_paused": _no(),
         "shutdown_timeout": Parameter(120, natural),
     },
+    "OP_INSTANCE_ACTIVATE_DISKS": {**_INSTANCE, "ignore_size": _no(), "wait_for_sync": _no()},
     "OP_INSTANCE_SHUTDOWN": {
         **_INSTANCE,
         "force": _no(),

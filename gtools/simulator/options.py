@@ -26,6 +26,7 @@ class SimulatorOptions:
     pretended delay; 0 means none. ``progress_command`` is run with the instance's name appended and gets the
     image provider's messages on its standard input. ``image_provider`` off leaves ``config_url`` unread.
     ``port`` 0 picks a free one; ``control_port`` None means no control endpoint, 0 a free port.
+    ``console_address`` is where running instances show their consoles, at their own ports; None: nowhere.
     """
 
     queue_dir: Path
@@ -54,6 +55,7 @@ class SimulatorOptions:
         "img_properties",
         "img_personality",
     )
+    console_address: str | None = None
     bridges: tuple[str, ...] = field(default=())
     keep_jobs: int = 1000
 

@@ -271,6 +271,13 @@ def _startup(resources: Resources, request: Request) -> Any:
     return handler(resources, request)
 
 
+def _activate_disks(resources: Resources, request: Request) -> Any:
+    handler = _submission(
+        "OP_INSTANCE_ACTIVATE_DISKS", body=_only_dependencies, ignore_size=request.flag("ignore_size")
+    )
+    return handler(resources, request)
+
+
 def _grow(resources: Resources, request: Request) -> Any:
     disk = int(request.path.split("/")[5])
     return _submission("OP_INSTANCE_GROW_DISK", dry_run=False, body=_changes, disk=disk)(resources, request)
@@ -395,6 +402,7 @@ _TABLE: list[tuple[str, dict[str, Handler]]] = [
     ),
     (f"/2/instances/{_N}/startup", {"PUT": _startup}),
     (f"/2/instances/{_N}/shutdown", {"PUT": _shutdown}),
+    (f"/2/instances/{_N}/activate-disks", {"PUT": _activate_disks}),
     (f"/2/instances/{_N}/reboot", {"POST": _reboot}),
     (
         f"/2/instances/{_N}/rename",

@@ -10,6 +10,7 @@ from typing import IO, Self
 
 from gtools.simulator.certificate import ensure_certificate
 from gtools.simulator.cluster import Cluster
+from gtools.simulator.consoles import Consoles
 from gtools.simulator.control_server import ControlServer
 from gtools.simulator.execution import Executor
 from gtools.simulator.faults import Fault, FaultPlan
@@ -41,6 +42,7 @@ class Simulator:
         self._rapi: RapiServer | None = None
         self._servers: list[socketserver.BaseServer] = []
         self._threads: list[threading.Thread] = []
+        self._consoles = Consoles(self.cluster, options.console_address) if options.console_address else None
 
     def _take_lock(self) -> IO[str]:
         path = self.options.state_file
@@ -77,12 +79,16 @@ class Simulator:
             self._serve(LuxiServer(options.luxi_socket, self.cluster))
         if options.control_port is not None:
             self._serve(ControlServer(options.control_port, self.faults, self.queue))
+        if self._consoles is not None:
+            self._consoles.start()
 
     def stop(self) -> None:
         """Stop serving and give up the state; jobs in the middle of their work will have failed."""
         if self._rapi is not None:
             self._rapi.stopping.set()
         self.queue.stop()
+        if self._consoles is not None:
+            self._consoles.stop()
         for server in self._servers:
             server.shutdown()
             server.server_close()

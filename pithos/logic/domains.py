@@ -20,7 +20,7 @@ from pithos.logic.permissions import Sharing
 from pithos.logic.sharing import set_sharing
 from pithos.logic.statistics import touch
 from pithos.models import Attribute, Cluster, Grant, Node, PublicLink, Version
-from pithos.streams import read_range, store_faults
+from pithos.streams import read_range, started, store_faults
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, retry_on_deadlock
@@ -177,13 +177,16 @@ def update_readers(credentials: Credentials, *, uuid: str, readers: Iterable[str
         audit.record(credentials, "object.share", f"object:{uuid}", readers=sorted(holders))
 
 
-def open_object(credentials: Credentials | None, *, uuid: str) -> Iterator[bytes]:
+def open_object(
+    credentials: Credentials | None, *, uuid: str, offset: int = 0, length: int | None = None
+) -> Iterator[bytes]:
     """Return the object's data in pieces of up to 1 MiB; raise NotFound, Forbidden at once."""
     current = current_by_id(uuid)
     permissions.require_read(credentials, address_of(current))
     require_available(current)
     digests = load_map(Part(current.mapfile, current.size))
-    return read_range(block_store(), digests, 0, current.size)
+    rest = max(0, current.size - offset)
+    return started(read_range(block_store(), digests, offset, rest if length is None else min(length, rest)))
 
 
 def block_hashes(mapfile: str | None, *, size: int) -> list[str]:

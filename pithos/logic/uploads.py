@@ -20,7 +20,9 @@ from pithos.logic import metadata, permissions, possession, public_links, quota,
 from pithos.logic.metadata import USER_DOMAIN, Domains
 from pithos.logic.nodes import (
     Address,
+    create_container,
     ensure_account,
+    find_container,
     find_current,
     get_container,
     latest_in,
@@ -32,6 +34,7 @@ from pithos.logic.sharing import set_sharing
 from pithos.logic.versions import State
 from pithos.models import Availability, Cluster, Node, Version
 from pithos.streams import Content, md5_of, store_body, store_faults
+from synnefo import clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, retry_on_deadlock
 from synnefo.errors import BadRequest, Conflict, Forbidden, Unprocessable
@@ -120,6 +123,31 @@ def put_data(
     return _commit(credentials, address, content, wish)
 
 
+def store_pieces(pieces: Iterable[bytes]) -> Content:
+    """Store data that comes in pieces of any size; no object refers to it yet. Needs no transaction."""
+    return store_body(block_store(), in_blocks(pieces))
+
+
+@retry_on_deadlock
+def create_object(
+    credentials: Credentials, *, address: Address, content: Content, content_type: str, uuid: str
+) -> Written:
+    """Make a new object with an id of the caller's choice from ``content``; its container is made if missing.
+
+    Raises Conflict if there is an object of that name, Forbidden, OverLimit.
+    """
+    permissions.require_write(credentials, address)
+    with atomic():
+        account = ensure_account(address.account)
+        if find_container(address.account, address.container) is None:
+            made = create_container(account, address.container, muser=credentials.user_id or address.account)
+            if made is not None:
+                statistics.touch(account, clock.now())
+        if find_current(address) is not None:
+            raise Conflict("There is an object of this name already.")
+        return _commit(credentials, address, content, Wish(content_type=content_type), uuid=uuid)
+
+
 def put_hashmap(
     credentials: Credentials, *, address: Address, size: int, digests: Sequence[bytes], wish: Wish
 ) -> Written:
@@ -169,7 +197,9 @@ def _precheck(credentials: Credentials, address: Address, wish: Wish) -> None:
 
 
 @retry_on_deadlock
-def _commit(credentials: Credentials, address: Address, content: Content, wish: Wish) -> Written:
+def _commit(
+    credentials: Credentials, address: Address, content: Content, wish: Wish, *, uuid: str = ""
+) -> Written:
     store = block_store()
     with store_faults():
         mapfile = store.put_map(content.digests)
@@ -187,7 +217,7 @@ def _commit(credentials: Credentials, address: Address, content: Content, wish: 
             type=wish.content_type or "application/octet-stream",
             checksum=content.md5,
             mapfile=mapfile,
-            uuid=current.uuid if current else "",
+            uuid=current.uuid if current else uuid,
             source=current.pk if current else None,
             expires=wish.expires,
             is_static_manifest=wish.is_static_manifest,

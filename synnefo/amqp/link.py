@@ -209,12 +209,14 @@ class Link:
 
 
 def _shut(connection: pika.SelectConnection) -> None:
-    if connection.is_open:
-        connection.ioloop.call_later(CLOSE_SECONDS, connection.ioloop.stop)
-        connection.add_on_close_callback(lambda *_: connection.ioloop.stop())
-        connection.close()
-    else:
+    if not connection.is_open and not connection.is_closing:
         connection.ioloop.stop()
+        return
+    # The channel's end is told before the connection's: without its goodbye the socket would stay open.
+    connection.ioloop.call_later(CLOSE_SECONDS, connection.ioloop.stop)
+    connection.add_on_close_callback(lambda *_: connection.ioloop.stop())
+    if connection.is_open:
+        connection.close()
 
 
 def _complete(future: Future[Any], result: Any) -> None:

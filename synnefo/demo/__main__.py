@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -121,6 +122,8 @@ class Demo:
             ),
             *("--queue-dir", str(layout.queue_dir), "--ssconf-dir", str(layout.ssconf_dir)),
             *("--luxi-socket", str(layout.luxi_socket), "--progress-command", monitor),
+            # The node's name is where the console proxy looks for consoles.
+            *("--node-name", "localhost", "--console-address", "127.0.0.1"),
         )
         self.supervisor.start(process, ready=lambda: _answers(f"https://127.0.0.1:{port}/version"))
 
@@ -147,6 +150,39 @@ class Demo:
             ),
             ready=lambda: True,
         )
+        self.supervisor.start(
+            self._process(
+                "snapshot-agent",
+                *("gtools.snapshots", "--simulated", "--image-config", str(layout.image_settings)),
+                *("--node-name", demo_layout.CLUSTER_NAME),
+            ),
+            ready=lambda: True,
+        )
+        self.supervisor.start(
+            self._process(
+                "console",
+                *("gtools.vncauthproxy.daemon", "-d", "--pid-file", str(layout.root / "console.pid")),
+                *("--listen-port", str(layout.console_port), "--proxy-listen-address", "127.0.0.1"),
+                *("--auth-file", str(layout.console_users_file)),
+                *(
+                    "--cert-file",
+                    str(layout.ganeti / "rapi.pem"),
+                    "--key-file",
+                    str(layout.ganeti / "rapi.pem"),
+                ),
+                *("--origin", layout.base_url, "--origin", f"http://localhost:{layout.port}"),
+            ),
+            ready=lambda: _listens(layout.console_port),
+        )
+
+
+def _listens(port: int) -> bool:
+    """Tell whether something listens at *port* of this machine."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def _answers(url: str) -> bool:

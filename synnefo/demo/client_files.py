@@ -27,14 +27,15 @@ def write_client_files(layout: Layout, credentials: Mapping[str, str]) -> None:
         layout.root / "clouds.yaml",
         "clouds:\n"
         "  demo:\n"
-        "    auth_type: v2password\n"
-        "    identity_api_version: '2'\n"
+        "    auth_type: v3password\n"
+        "    identity_api_version: '3'\n"
         "    region_name: default\n"
         "    auth:\n"
-        f"      auth_url: {credentials['auth_url']}\n"
-        f"      username: {credentials['user_uuid']}\n"
+        # The address without a version: these clients find v3, and with it their profile of compute.
+        f"      auth_url: {credentials['auth_url'].removesuffix('/v2.0')}\n"
+        f"      user_id: {credentials['user_uuid']}\n"
         f"      password: {credentials['token']}\n"
-        f"      tenant_id: {credentials['user_uuid']}\n",
+        f"      project_id: {credentials['user_uuid']}\n",
     )
 
 
@@ -63,7 +64,7 @@ Try it, in another terminal:
           kamaki -c {root}/kamakirc quota list
           kamaki -c {root}/kamakirc server list
   openstack
-          OS_CLIENT_CONFIG_FILE={root}/clouds.yaml openstack --os-cloud demo catalog list
+          OS_CLIENT_CONFIG_FILE={root}/clouds.yaml openstack --os-cloud demo flavor list
   administrator
           SYNNEFO_SETTINGS_DIR={layout.settings_dir} .venv/bin/snf-manage server-list
 """

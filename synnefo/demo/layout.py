@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import socket
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from gtools.vncauthproxy.accounts import hash_password
 
 CLUSTER_NAME = "localhost"
 #: Secrets of this demo, made once.
-_KEYS = ("signing", "encryption", "view")
+_KEYS = ("signing", "encryption", "view", "console")
+CONSOLE_USER = "synnefo"
 RAPI_USER = "synnefo"
 
 
@@ -63,6 +68,16 @@ class Layout:
         return self.ganeti / "rapi-password"
 
     @property
+    def image_settings(self) -> Path:
+        """Return the settings file that programs on a Ganeti node read."""
+        return self.ganeti / "snf-image"
+
+    @property
+    def console_users_file(self) -> Path:
+        """Return the file of who may ask for consoles."""
+        return self.root / "console-users"
+
+    @property
     def logs(self) -> Path:
         """Return the directory of the processes' logs."""
         return self.root / "logs"
@@ -80,16 +95,18 @@ class Layout:
             write_private(self.rapi_password_file, secrets.token_hex(16))
         keys = self._keys()
         write_private(self.settings_dir / "10-demo.conf", self._configuration(keys))
+        write_private(self.image_settings, f"PITHOS_BLOCK_PATH={shlex.quote(str(self.root / 'blocks'))}\n")
+        hashed = hash_password(keys["console"])
+        write_private(self.console_users_file, f"{CONSOLE_USER}:{hashed}\n")
 
     def rapi_port(self) -> int:
         """Return the simulated cluster's port: the one of the last run if it is free."""
-        file = self.ganeti / "rapi-port"
-        wanted = int(file.read_text()) if file.exists() else 0
-        port = _bindable(wanted) or _bindable(0)
-        if port is None:
-            raise OSError("no free port on 127.0.0.1")
-        file.write_text(str(port))
-        return port
+        return _lasting_port(self.ganeti / "rapi-port")
+
+    @cached_property
+    def console_port(self) -> int:
+        """Return the port at which consoles are asked for, chosen once for each run."""
+        return _lasting_port(self.root / "console-port")
 
     def environment(self) -> dict[str, str]:
         """Return the environment of every process of the demo."""
@@ -113,6 +130,11 @@ class Layout:
 
     def _configuration(self, keys: dict[str, str]) -> str:
         database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(self.root / "db.sqlite3")}
+        console = {
+            "auth_user": CONSOLE_USER,
+            "auth_password": keys["console"],
+            "server_port": self.console_port,
+        }
         return f"""# Written by "make run" at every start; put your own settings into 99-local.conf beside it.
 SECRET_KEY = {keys["signing"]!r}
 SECRET_ENCRYPTION_KEY = {keys["encryption"]!r}
@@ -126,6 +148,7 @@ PITHOS_BASE_URL = {self.base_url + "/pithos"!r}
 PITHOS_OAUTH2_CLIENT_CREDENTIALS = ("demo-view", {keys["view"]!r})
 CYCLADES_BASE_URL = {self.base_url + "/cyclades"!r}
 PITHOS_BACKEND_BLOCK_PATH = {str(self.root / "blocks")!r}
+CYCLADES_VNCAUTHPROXY_OPTS = {console!r}
 RAPI_CA_FILE = {str(self.ganeti / "rapi.pem")!r}
 CYCLADES_FORCED_SERVER_NETWORKS = ["SNF:ANY_PUBLIC_IPV4"]
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
@@ -140,6 +163,16 @@ def write_private(path: Path, text: str) -> None:
     ) as file:
         file.write(text)
     temporary.replace(path)
+
+
+def _lasting_port(file: Path) -> int:
+    """Return a free port of 127.0.0.1, the one that *file* remembers if it is free still."""
+    wanted = int(file.read_text()) if file.exists() else 0
+    port = _bindable(wanted) or _bindable(0)
+    if port is None:
+        raise OSError("no free port on 127.0.0.1")
+    file.write_text(str(port))
+    return port
 
 
 def _bindable(port: int) -> int | None:

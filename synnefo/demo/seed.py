@@ -32,6 +32,8 @@ _LIMITS = {
 }
 #: CPUs, MiB of memory, GiB of disk; a small, a medium and a large server.
 _FLAVORS = (("1", "1024", "10"), ("2", "2048", "20"), ("4", "4096", "40"))
+#: The kind of disk whose volumes leave one server and join another.
+_DETACHABLE = "ext_snffile"
 USER_EMAIL = "user@demo.synnefo.org"
 ADMIN_EMAIL = "admin@demo.synnefo.org"
 
@@ -48,13 +50,18 @@ def content(root: Path, rapi_port: str, base_url: str) -> dict[str, str]:
     if not _rows("flavor-list"):
         for size in _FLAVORS:
             manage("flavor-create", *size, "file")
+    if not any(row["disk_template"] == _DETACHABLE for row in _rows("volume-type-list")):
+        # kamaki takes a type with this name where the user names none.
+        manage("volume-type-create", "--name", "ext_archipelago", "--disk-template", _DETACHABLE)
+        manage("flavor-create", *_FLAVORS[0], _DETACHABLE)
     if not _rows("network-list", "--public"):
         manage(
             "network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM",
             "--subnet", "203.0.113.0/24", "--gateway", "203.0.113.1", "--dhcp", "True",
             "--floating-ip-pool", "True",
         )  # fmt: skip
-    if not _rows("pool-list", "--type", "mac-prefix"):
+    # The pools come by type, each with its rows.
+    if not json.loads(manage("pool-list", "--type", "mac-prefix", "--output-format", "json"))["mac-prefix"]:
         manage("pool-create", "--type", "mac-prefix", "--base", "aa:00:0", "--size", "65536")
     users: dict[str, str] = json.loads(file.read_text())
     return users
@@ -116,7 +123,7 @@ def _add_cluster(root: Path, rapi_port: str) -> None:
     if not backends:
         manage(
             "backend-add", "--clustername", CLUSTER_NAME, "--port", rapi_port, "--user", RAPI_USER,
-            f"--pass={password}", "--hypervisor", "fake",
+            f"--pass={password}", "--hypervisor", "kvm",
         )  # fmt: skip
         manage("backend-modify", str(_rows("backend-list")[0]["id"]), "--drained", "False")
     elif str(backends[0]["port"]) != rapi_port:

@@ -16,5 +16,6 @@ BENCHES: dict[str, Bench] = {
     "listings": lines_objects.listings,
     "swift": lines_swift.swift,
     "dispatcher": lines_compute.dispatcher,
+    "scale": lines_compute.scale,
     "server-creation": lines_compute.server_creation,
 }

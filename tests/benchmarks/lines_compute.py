@@ -106,6 +106,27 @@ def dispatcher(site: Site, seconds: float) -> Iterator[Line]:
             yield Line(kind.strip(), float(figures.split()[0]), "messages/s", "UPDATE of one row, 1", peer)
 
 
+def scale(site: Site, seconds: float) -> Iterator[Line]:
+    """Pages of 10,000 servers and 2,000 networks, and reconciling 5,000 instances within a minute."""
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "SYNNEFO_TEST_DATABASE": site.database.create_database(f"scale{time.time_ns()}"),
+    }
+    # With a second for each figure this only shows that it works.
+    servers = "10000" if seconds > 1 else "500"
+    found = json.loads(site.run("tests.benchmarks.bench_scale", servers, environment=environment))
+    first: dict[str, float] = {}
+    for name, page in found["pages"].items():
+        peer = first.setdefault(name.partition(",")[0], page["rate"])
+        note = f"{page['queries']} queries"
+        yield Line(f"{name} of {servers}", page["rate"], "/s", "its first page", peer, note)
+    reconciled = found["reconcile"]
+    note = f"{reconciled['found']} differences of {int(servers) // 2} instances, {reconciled['left']} left"
+    yield Line("reconcile-servers, look", reconciled["look"], "s", "allowed", 60, note)
+    yield Line("reconcile-servers, mend", reconciled["mend"], "s", "allowed", 60, note)
+    yield Line(f"recount of {servers} servers' quota", found["recount"], "s", "allowed", 60)
+
+
 def _call(port: int, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body, headers)

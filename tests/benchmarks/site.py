@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.lab import migrated
 from tests.lab.instance import Instance, free_ports, port_answers
 from tests.lab.memcached import Memcached
 from tests.lab.postgres import PostgreSQL
@@ -83,6 +84,7 @@ class Site(Instance):
         for name in ("settings", "blocks", "logs"):
             (self.directory / name).mkdir()
         (self.directory / "settings" / "10-bench.conf").write_text(self._configuration())
+        migrated.fill(self.database.url())
         self.run("synnefo.cli", "migrate", "-v", "0")
         self.credentials = json.loads(self.run("tests.benchmarks.content", self.base_url).splitlines()[-1])
         # Rows that came in bulk: autovacuum would have looked at them by the time a site is used.

@@ -14,7 +14,7 @@ from django.utils.translation.template import templatize
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("branding", "astakos", "pithos")
+APPS = ("branding", "astakos", "pithos", "cyclades")
 _FUNCTIONS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext"}
 _CALL = re.compile(r"""(?:\b_|\bn?gettext)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))""", re.DOTALL)
 _ENTRY = re.compile(r"^(msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")$|^(\".*\")$")

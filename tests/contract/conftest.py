@@ -26,7 +26,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractClus
         password="s3cret",
         time_scale=0.02,
         hypervisors=("fake",),
-        disk_templates=("file", "diskless", "sharedfile"),
+        disk_templates=("file", "diskless", "sharedfile", "ext"),
         bridges=("br0",),
         luxi_socket=socket,
         nodes=(NodeOptions(name="node1.gnt.test", address="10.199.199.2"),),

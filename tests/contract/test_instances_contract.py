@@ -11,7 +11,8 @@ from cyclades.ganeti.rapi import ANY_FINAL_STATUS, RapiRefused
 from tests.contract.cluster import ContractCluster, number, prerequisite
 
 NOT_ENABLED = (
-    "Disk template 'plain' is not enabled in cluster. Enabled disk templates are: file,diskless,sharedfile"
+    "Disk template 'plain' is not enabled in cluster."
+    " Enabled disk templates are: file,diskless,sharedfile,ext"
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cyclades.ganeti import firewall, names
 from tests.contract.cluster import ContractCluster, number, prerequisite
 
 HOTPLUG = {"hotplug_if_possible": True}
@@ -303,3 +304,41 @@ def test_a_failed_change_leaves_everything_as_it_was(cluster: ContractCluster, s
         stopped, nics=[["add", "-1", {"name": "x"}], ["add", "-1", {"name": "x"}]], beparams={"vcpus": 3}
     )
     assert cluster.client.GetInstance(stopped) == before
+
+
+# -- tags ------------------------------------------------------------------------------------------------
+
+
+def test_tags_of_servers_are_kept_in_our_encoding(cluster: ContractCluster, stopped: str) -> None:
+    """Spaces, underscores, per cents, other alphabets: what we encode, Ganeti accepts and gives back."""
+    tags = [f"cyclades:user:{tag}" for tag in ("a b_c", "100%+~", "ετικέτα", "x" * 60)]
+    encoded = [names.encode_tag(tag) for tag in tags]
+    job_id = cluster.client.AddInstanceTags(stopped, encoded, reason="req-7")
+    assert cluster.succeed(job_id) is None
+    given = cluster.file(job_id)["ops"][0]["input"]
+    assert (given["OP_ID"], given["kind"], given["name"]) == ("OP_TAGS_SET", "instance", stopped)
+    assert sorted(given["tags"]) == sorted(encoded)
+    kept = cluster.client.GetInstanceTags(stopped)
+    assert sorted(filter(None, map(names.decode_tag, kept))) == sorted(tags)
+    cluster.succeed(cluster.client.AddInstanceTags(stopped, encoded[:1]))
+    assert cluster.succeed(cluster.client.DeleteInstanceTags(stopped, encoded)) is None
+    assert not set(encoded) & set(cluster.client.GetInstanceTags(stopped))
+
+
+def test_one_missing_tag_keeps_all_others(cluster: ContractCluster, stopped: str) -> None:
+    cluster.succeed(cluster.client.AddInstanceTags(stopped, ["cyclades:user:here"]))
+    job_id = cluster.client.DeleteInstanceTags(stopped, ["cyclades:user:here", "cyclades:user:gone"])
+    assert cluster.fail(job_id) == prerequisite("Tag(s) 'cyclades:user:gone' not found", "unknown_entity")
+    assert "cyclades:user:here" in cluster.client.GetInstanceTags(stopped)
+
+
+def test_a_firewall_profile_takes_the_place_of_another(cluster: ContractCluster, stopped: str) -> None:
+    def profile(wanted: str) -> list[str]:
+        body = firewall.profile_payload(77, wanted)["body"]
+        job_id = firewall.send(cluster.client, stopped, body, "req-8")
+        cluster.succeed(job_id)
+        return [tag for tag in cluster.client.GetInstanceTags(stopped) if ":snf-nic-77:" in tag]
+
+    assert profile("ENABLED") == ["synnefo:network:snf-nic-77:protected"]
+    assert profile("PROTECTED") == ["synnefo:network:snf-nic-77:limited"]
+    assert profile("DISABLED") == []

@@ -40,8 +40,8 @@ def test_info_names_the_cluster_and_what_it_can_do(cluster: ContractCluster) -> 
     assert info["name"] == cluster.name
     assert info["software_version"].startswith("3.")
     assert info["default_hypervisor"] == "fake"
-    assert info["enabled_disk_templates"] == ["file", "diskless", "sharedfile"]
-    assert sorted(info["ipolicy"]["disk-templates"]) == ["diskless", "file", "sharedfile"]
+    assert info["enabled_disk_templates"] == ["file", "diskless", "sharedfile", "ext"]
+    assert sorted(info["ipolicy"]["disk-templates"]) == ["diskless", "ext", "file", "sharedfile"]
     assert info["default_iallocator"] == "hail"
     assert info["mac_prefix"] == "aa:00:00"
 

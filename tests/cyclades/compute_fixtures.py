@@ -195,6 +195,7 @@ def image(monkeypatch: pytest.MonkeyPatch) -> images.Image:
         return SAMPLE_IMAGE
 
     monkeypatch.setattr(images, "get_image", get_image)
+    monkeypatch.setattr(images, "protect", lambda image: None)
     return SAMPLE_IMAGE
 
 
@@ -202,7 +203,7 @@ def image(monkeypatch: pytest.MonkeyPatch) -> images.Image:
 def submitted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Intents that would have been submitted to Ganeti."""
     sent: list[int] = []
-    monkeypatch.setattr(jobs, "_submit_after_commit", sent.append)
+    monkeypatch.setattr(jobs, "_submit_after_commit", lambda intent_id, _backend_id: sent.append(intent_id))
     return sent
 
 

@@ -37,3 +37,11 @@ from tests.cyclades.network_fixtures import (  # noqa: F401
     make_public_network,
     private_network,
 )
+from tests.cyclades.volume_fixtures import (  # noqa: F401
+    cinder,
+    detachable_flavor,
+    detachable_type,
+    host,
+    make_volume,
+    volume_api,
+)

@@ -129,6 +129,10 @@ class FakeCluster:
             raise clients.RapiRefused(404, "no such instance")
         return self.instances[name]
 
+    def GetNetworks(self, bulk: bool = False) -> list[dict[str, Any]]:
+        self._note("GetNetworks")
+        return list(self.networks.values())
+
     def GetNetwork(self, name: str) -> dict[str, Any]:
         self._note("GetNetwork", name)
         if name not in self.networks:

@@ -55,11 +55,13 @@ class ImageUser:
         return self.call(method, f"/cyclades/compute/v2.0/{path}", data)
 
 
-@pytest.fixture
-def object_store(db: None, settings, tmp_path: Path) -> None:
-    """The object store, registered, with blocks in a directory of this test."""
-    settings.PITHOS_BACKEND_BLOCK_PATH = str(tmp_path / "blocks")
-    settings.PITHOS_BACKEND_BLOCK_FSYNC = "never"
+def store_settings(folder: Path) -> dict[str, str]:
+    """Settings of an object store with its blocks below *folder*."""
+    return {"PITHOS_BACKEND_BLOCK_PATH": str(folder / "blocks"), "PITHOS_BACKEND_BLOCK_FSYNC": "never"}
+
+
+def register_store() -> None:
+    """Register the object store, with room for everybody."""
     astakos.register_component(
         name="pithos",
         base_url="http://testserver/pithos",
@@ -71,19 +73,28 @@ def object_store(db: None, settings, tmp_path: Path) -> None:
     Resource.objects.filter(name="pithos.diskspace").update(uplimit=1 << 30)
 
 
+def new_image_user(client: Client, name: str) -> ImageUser:
+    """Create a user with an empty container."""
+    created = astakos.create_user(
+        email=f"{name}@lab.example", password="a-password", first_name=name, last_name="Doe"
+    )
+    user = ImageUser(created.uuid, created.token, client)
+    assert user.call("PUT", f"{STORE}/{user.uuid}/images").status_code == 201
+    return user
+
+
+@pytest.fixture
+def object_store(db: None, settings, tmp_path: Path) -> None:
+    """The object store, registered, with blocks in a directory of this test."""
+    for name, value in store_settings(tmp_path).items():
+        setattr(settings, name, value)
+    register_store()
+
+
 @pytest.fixture
 def make_image_user(object_store: None, client: Client) -> Callable[[str], ImageUser]:
     """Factory of users with an empty container."""
-
-    def make(name: str) -> ImageUser:
-        created = astakos.create_user(
-            email=f"{name}@lab.example", password="a-password", first_name=name, last_name="Doe"
-        )
-        user = ImageUser(created.uuid, created.token, client)
-        assert user.call("PUT", f"{STORE}/{user.uuid}/images").status_code == 201
-        return user
-
-    return make
+    return lambda name: new_image_user(client, name)
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from django.test import Client, override_settings
 
 from astakos import public as astakos
 from cyclades.logic import floating_ips, networks, ports, subnets, value_pools
@@ -12,7 +13,7 @@ from cyclades.logic.registration import COMPONENT, service_definitions
 from cyclades.models import IPAddress, Network
 from synnefo.credentials import Credentials
 from tests.cyclades.compute_fixtures import QUOTA
-from tests.cyclades.image_fixtures import ImageUser
+from tests.cyclades.image_fixtures import ImageUser, new_image_user, register_store, store_settings
 from tests.cyclades.network_fixtures import make_public, subnet_of
 
 
@@ -61,7 +62,10 @@ class World:
         )
 
 
-@pytest.fixture
-def world(make_image_user: Callable[[str], ImageUser]) -> World:
-    """The world of a test."""
-    return World(make_image_user)
+@pytest.fixture(scope="module")
+def world(kept: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The world of a module; what a test changes in it is undone."""
+    folder = tmp_path_factory.mktemp("world")
+    with override_settings(**store_settings(folder)):
+        register_store()
+        yield World(lambda name: new_image_user(Client(), name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.lab import migrated
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PUBLIC = (
@@ -94,6 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         port = probe.getsockname()[1]
     environment = _environment(folder, f"http://127.0.0.1:{port}")
     manage = [sys.executable, str(ROOT / "manage.py")]
+    shutil.copy(migrated.sqlite_file(), folder / "db.sqlite3")
     subprocess.run([*manage, "migrate", "-v0"], env=environment, cwd=ROOT, check=True, timeout=240)
     subprocess.run([*manage, "network-create", *PUBLIC], env=environment, cwd=ROOT, check=True, timeout=120)
     prepared = subprocess.run(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cyclades.logic import addresses, floating_ips, networks, ports, server_ports, value_pools
 from cyclades.logic.address_pools import AddressPool
-from cyclades.models import IPAddress, IPAddressHistory, IPPool, Network, Port, Server
+from cyclades.models import IPAddress, IPAddressHistory, IPPool, Network, Port, Server, Task
 from synnefo.db.locks import atomic
 from synnefo.errors import Conflict, ServiceUnavailable
 from tests.cyclades.compute_fixtures import Person
@@ -172,9 +172,18 @@ def test_a_port_is_given_to_one_server_only(
             )
 
     results = in_threads(4, work)
-    winners = [number for number, result in enumerate(results) if not isinstance(result, Exception)]
-    assert len(winners) <= 1 or winners == [3], results
-    assert Port.objects.filter(machine__isnull=False).count() <= 1
+    refused = {number for number, result in enumerate(results) if isinstance(result, Exception)}
+    winners = {0, 1, 2} - refused
+    assert len(winners) <= 1, results
+    assert set(Port.objects.filter(machine__isnull=False).values_list("machine", flat=True)) == {
+        servers[number].pk for number in winners
+    }
+    for number in winners:
+        # Who deletes a port that was just given to a server has it disconnected.
+        task = Server.objects.get(pk=servers[number].pk).task
+        assert task == ("" if 3 in refused else Task.DISCONNECT), results
+    if not winners:
+        assert not Port.objects.exists(), results
     assert_pool_agrees_with_rows(network)
 
 

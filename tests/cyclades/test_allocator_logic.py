@@ -167,15 +167,28 @@ def test_an_unknown_backend_of_a_user_is_ignored(make_backend, plain, settings):
     assert place(plain, user="vip") == "one"
 
 
+def test_nobody_waits_for_old_figures_while_others_are_fresh(make_backend, plain, cluster, settings):
+    old = clock.now() - timedelta(minutes=settings.BACKEND_REFRESH_MIN + 1)
+    make_backend("old", updated=old)
+    make_backend("fresh", mfree=5 * GIB)
+    assert place(plain) == "fresh"
+    assert cluster.methods() == []
+
+
 def test_old_figures_are_read_again_and_the_cluster_that_fails_left_out(
     make_backend, plain, cluster, settings
 ):
     old = clock.now() - timedelta(minutes=settings.BACKEND_REFRESH_MIN + 1)
-    make_backend("old", updated=old)
-    make_backend("fresh", mfree=5 * GIB)
-    cluster.failure = clients.RapiUnavailable("connection refused")
-    assert place(plain) == "fresh"
-    assert cluster.methods() == ["GetNodes"]
+    make_backend("one", updated=old)
+    make_backend("other", updated=old)
+
+    def fail_once(method: str) -> None:
+        if len(cluster.calls) == 1:
+            raise clients.RapiUnavailable("connection refused")
+
+    cluster.before_call = fail_once
+    assert place(plain) == "other"
+    assert cluster.methods() == ["GetNodes", "GetNodes"]
 
 
 def test_ganeti_is_asked_without_locks(make_backend, plain, cluster):

@@ -10,7 +10,7 @@ import pytest
 
 from cyclades.dispatcher import queue_tools
 from cyclades.dispatcher.consumer import Consumer
-from cyclades.ganeti import clients, repair
+from cyclades.ganeti import clients, names, repair
 from cyclades.models import (
     Backend,
     Flavor,
@@ -19,6 +19,7 @@ from cyclades.models import (
     JobIntent,
     Network,
     PortState,
+    RescueImage,
     Server,
     ServerState,
     VolumeStatus,
@@ -221,3 +222,42 @@ def test_what_an_administrator_does_in_ganeti_is_followed(cloud: Cloud, create, 
         rapi.DeleteInstance(f"snf-{server.pk}")
         cloud.until(lambda: fresh(server).deleted)
     assert person.usage("cyclades.vm") == (0, 0)
+
+
+def test_tags_firewall_and_rescue_follow_ganeti(cloud: Cloud, create, person, settings):
+    settings.RESCUE_ENABLED = True
+    RescueImage.objects.create(name="grml", location="grml.iso", is_default=True)
+    server = create()
+    tags = f"servers/{server.pk}/tags"
+
+    def active() -> frozenset[str]:
+        return frozenset(person.api.get(f"servers/{server.pk}").json()["server"]["tags"])
+
+    # The instance does not exist yet; the tag reaches it when it does.
+    old, new = frozenset({"old one"}), frozenset({"blue_+%", "ετικέτα"})
+    assert person.api.put(f"{tags}/old one").status_code == 201
+    cloud.until(lambda: active() == old and not fresh(server).task)
+    seen = [active()]
+    assert person.api.put(tags, {"tags": sorted(new)}).status_code == 200
+
+    def is_new() -> bool:
+        seen.append(active())
+        return seen[-1] == new
+
+    cloud.until(is_new)
+    assert set(seen) <= {old, frozenset(), new}
+
+    port = server.ports.get()
+    for profile in ("ENABLED", "PROTECTED", "DISABLED"):
+        body = {"nic": port.pk, "profile": profile}
+        assert person.api.act(server, firewallProfile=body).status_code == 202
+        cloud.until(lambda: server.ports.get().firewall_profile == profile)  # noqa: B023
+    with clients.rapi_for(cloud.backend) as rapi:
+        kept = rapi.GetInstanceTags(f"snf-{server.pk}")
+    assert sorted(kept) == sorted(names.encode_tag(f"cyclades:user:{tag}") for tag in new)
+
+    for action, rescued in (("shutdown", False), ("rescue", True), ("unrescue", False)):
+        assert person.api.act(server, **{action: {}}).status_code == 202
+        cloud.until(lambda: not fresh(server).task)
+        assert fresh(server).rescue is rescued
+    cloud.until(lambda: not JobIntent.objects.exclude(state=IntentState.DONE).exists())

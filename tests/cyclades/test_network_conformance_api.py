@@ -24,13 +24,16 @@ pytestmark = [pytest.mark.db, pytest.mark.django_db]
 FACTS = json.loads((Path(__file__).parent.parent / "data" / "network_image_answers.json").read_text())
 UNKNOWN = "11111111-1111-1111-1111-111111111111"
 
-#: Recorded call → why its body is not compared.
+#: Recorded call → why its body is not compared, nor its status if it stands in ``STATUSES``.
 DIFFERENCES = {
+    "network create-notype": "Neutron's clients know of no types and get the first that users may create",
     "image list-noslash": "kamaki 0.16 accepts only a bare array from v1.0; v1 wraps it as recorded",
     "image list-filter": "as list-noslash",
     "image list-badcontainer": "as list-noslash; and the filter, which the original ignored, is honoured",
     "image list-as-bob": "as list-noslash",
 }
+#: Recorded call → the status that is answered on purpose.
+STATUSES = {"network create-notype": 201}
 
 Call = Callable[[World], HttpResponse]
 
@@ -229,7 +232,7 @@ def test_every_recorded_call_is_repeated() -> None:
 @pytest.mark.parametrize("fact", FACTS, ids=name_of)
 def test_answer_is_as_recorded(world: World, fact: dict[str, Any]) -> None:
     response = CALLS[name_of(fact)](world)
-    assert response.status_code == fact["status"]
+    assert response.status_code == STATUSES.get(name_of(fact), fact["status"])
     assert response["Content-Type"] == fact["content_type"]
     assert set(fact.get("headers", [])) <= {name.lower() for name in response.headers}
     if "body" in fact and name_of(fact) not in DIFFERENCES:

@@ -27,7 +27,7 @@ def body_of(server, ports=(), **flavor_type) -> dict:
     for name, value in flavor_type.items():
         setattr(kind, name, value)
     kind.save()
-    volume = add_volume(server, origin="a-map", volume_type=kind)
+    volume = add_volume(server, origin="a-map", origin_size=5, volume_type=kind)
     return requests.create_payload(server, server.flavor, list(ports), [volume], Picture())["body"]
 
 
@@ -75,6 +75,7 @@ def test_a_provider_that_clones_gets_the_origin_and_no_image(make_server, settin
         "origin_size": 5,
         "heads": "1",
         "POOL": "fast",
+        "reuse_data": "False",
     }
 
 

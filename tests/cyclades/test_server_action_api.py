@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cyclades.api.compute.actions import ACTIONS, NOT_OFFERED
+from cyclades.api.compute.actions import ACTIONS
+from cyclades.api.compute.nova_actions import NOT_OFFERED
 from cyclades.logic import quota
 from cyclades.models import JobIntent, ServerState, Task
 

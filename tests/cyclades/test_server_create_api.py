@@ -115,7 +115,7 @@ def test_missing_mandatory_field_is_400_and_named(person, create_body, field):
         ("block_device_mapping", [{}], 400),
         ("block_device_mapping_v2", "x", 400),
         ("block_device_mapping_v2", ["x"], 400),
-        ("block_device_mapping_v2", [{"source_type": "blank"}], 501),
+        ("block_device_mapping_v2", [{"source_type": "blank", "volume_size": 1}], 400),
         ("personality", {}, 400),
         ("personality", [1], 400),
         ("personality", [{}], 400),
@@ -258,5 +258,5 @@ def test_alias_of_boot_from_volume_clients(person, create_body):
 
 
 def test_image_may_come_from_the_block_device(create):
-    device = {"source_type": "image", "uuid": IMAGE_ID, "boot_index": 0}
+    device = {"source_type": "image", "uuid": IMAGE_ID, "boot_index": 0, "volume_size": 20}
     assert create(imageRef="", block_device_mapping_v2=[device]).status_code == 202

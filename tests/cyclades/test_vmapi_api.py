@@ -103,7 +103,7 @@ def test_a_created_server_has_its_secrets_in_the_cache_before_its_job(
 
     taken: list[dict[str, str]] = []
 
-    def submit(intent_id: int) -> None:
+    def submit(intent_id: int, _backend_id: int) -> None:
         sealed = JobIntent.objects.get(pk=intent_id).payload["vmapi"]
         taken.append(json.loads(vmapi.take(crypto.decrypt(sealed, vmapi.KEY_PURPOSE))))
 

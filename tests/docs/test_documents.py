@@ -49,3 +49,32 @@ def test_every_fault_test_exists() -> None:
     ]
     assert missing == []
     assert len(set(named)) == len(named)
+
+
+@pytest.mark.parametrize(
+    "document",
+    sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]),
+)
+def test_every_named_file_exists(document: str) -> None:
+    text = (ROOT / document).read_text()
+    named = set(re.findall(r"(?<![\w/.])((?:conf|gtools|docs)/[\w./*-]*[\w*])", text))
+    assert sorted(path for path in named if not list(ROOT.glob(path))) == []
+
+
+def test_every_unit_starts_a_program_that_is_installed() -> None:
+    programs = set(re.findall(r'"([\w-]+)=[\w.]+:main"', (ROOT / "setup.py").read_text())) | {"gunicorn"}
+    started = {
+        match[1]
+        for path in ROOT.glob("conf/systemd/*.service")
+        for match in re.finditer(r"^ExecStart=/opt/synnefo/bin/(\S+)", path.read_text(), re.MULTILINE)
+    }
+    assert started and started <= programs
+
+
+def test_nodes_guide_names_every_hook_and_program() -> None:
+    text = (ROOT / "docs/administrators/nodes.md").read_text()
+    hooks = re.findall(r"`/etc/ganeti/hooks/([\w-]+)-post\.d`", text)
+    assert sorted(hooks) == sorted(import_module("gtools.network.install").HOOKS)
+    programs = set(re.findall(r"bin/(snf-[\w-]+)", text))
+    installed = (ROOT / "setup.py").read_text()
+    assert programs and all(f'"{program}=' in installed for program in programs)

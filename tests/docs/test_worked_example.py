@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDES = (
     "docs/users/getting-started.md",
     "docs/users/object-storage.md",
+    "docs/users/images.md",
+    "docs/administrators/cyclades.md",
     "docs/administrators/identity-example.md",
 )
 START_SECONDS = 150

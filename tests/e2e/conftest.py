@@ -10,20 +10,22 @@ from django.core.cache import cache
 
 from astakos import public
 from tests.conftest import started
-from tests.e2e.cloud_user import CloudUser
-from tests.lab.cloud import Cloud
+from tests.e2e.cloud_user import NETWORK, CloudUser
+from tests.lab.cloud import Cloud, SimulatedCloud
 from tests.lab.guest import guest_image
 from tests.lab.instance import Unavailable
 from tests.lab.names import resolve_here
 from tests.lab.packages import why_missing
 
 _clouds: list[Cloud] = []
+#: Floating IPs of the demo user of the real cloud.
+_ADDRESSES = 4
 
 
-def _cloud(hypervisor: str) -> Iterator[Cloud]:
-    cloud = started(lambda: Cloud(hypervisor=hypervisor))
+def _cloud(cloud: Cloud) -> Iterator[Cloud]:
+    started(lambda: cloud)
     _clouds.append(cloud)
-    with resolve_here(cloud.cluster.names):
+    with resolve_here(cloud.names):
         yield cloud
     _clouds.remove(cloud)
     cloud.stop()
@@ -36,13 +38,18 @@ def real_cloud() -> Iterator[Cloud]:
         guest_image()
     except Unavailable as error:
         pytest.skip(why_missing(str(error)))
-    yield from _cloud("kvm")
+    for cloud in _cloud(Cloud(hypervisor="kvm")):
+        with cloud.client() as client:
+            # Servers whose orders name no network use these.
+            for _ in range(_ADDRESSES):
+                CloudUser(client, "").call("POST", f"{NETWORK}/floatingips", json={"floatingip": {}})
+        yield cloud
 
 
 @pytest.fixture(scope="session")
-def fast_cloud() -> Iterator[Cloud]:
-    """A cloud on a real Ganeti whose servers are marker files."""
-    yield from _cloud("fake")
+def fast_cloud() -> Iterator[SimulatedCloud]:
+    """A cloud over two simulated clusters, under real PostgreSQL, RabbitMQ and memcached."""
+    yield from _cloud(SimulatedCloud(clusters=2, speed=20))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.e2e.cloud_user import COMPUTE, CloudUser, eventually
 from tests.lab.cloud import Cloud
+from tests.lab.ganeti import GanetiCluster
 from tests.lab.guest import guest_image
 from tests.lab.instance import wait_until
 
@@ -84,6 +86,9 @@ def test_a_guest_is_built_used_and_removed(real_cloud: Cloud, user: CloudUser, i
     size = int(shell("df -k / | tail -1 | awk '{print $2}'"))
     assert size > flavor["disk"] * 900_000, "the root file system was not grown"
 
+    assert_the_firewall_follows_the_tags(cluster, f"snf-{server_id}", address)
+    assert shell("echo in") == "in"
+
     user.action(server_id, shutdown={})
     user.wait_server(server_id, "STOPPED")
     assert cluster.rapi("GET", f"/2/instances/snf-{server_id}")["oper_state"] is False
@@ -115,6 +120,27 @@ def test_a_guest_is_built_used_and_removed(real_cloud: Cloud, user: CloudUser, i
     eventually(gone, timeout=60)
     assert not [i for i in cluster.rapi("GET", "/2/instances") if i["id"] == f"snf-{server_id}"]
     assert user.pending() == {}
+    assert address not in cluster.run(["nft", "list", "ruleset"]).stdout
+    assert cluster.run(["ls", "/run/snf-network/nics", "/run/snf-network/bindings"]).stdout.count("tap") == 0
+
+
+def assert_the_firewall_follows_the_tags(cluster: GanetiCluster, instance: str, address: str) -> None:
+    """First nothing may come in but answers and ping, then SSH, which stays so over restarts."""
+    [nic] = cluster.rapi("GET", f"/2/instances/{instance}")["nic.names"]
+    tag = f"synnefo:network:{nic}"
+    call = f"/2/instances/{instance}/tags?tag={tag}"
+    unchanged = ("PUT", f"/2/instances/{instance}/modify", {"os_name": "snf-image+default"})
+
+    def run(*calls: tuple[str, str, object]) -> None:
+        for verb, path, body in calls:
+            job = cluster.wait_job(cluster.rapi(verb, path, body))
+            assert job["status"] == "success", job
+
+    run(("PUT", f"{call}:protected", None), unchanged)
+    probe = f"import socket; socket.create_connection(('{address}', 22), 2)"
+    assert cluster.run([sys.executable, "-I", "-S", "-c", probe], check=False).returncode != 0
+    assert cluster.guest_answers(address)
+    run(("DELETE", f"{call}:protected", None), ("PUT", f"{call}:limited", None), unchanged)
 
 
 def test_injected_files_and_keys_are_inside_the_guest(real_cloud: Cloud, user: CloudUser, image: str) -> None:
@@ -139,6 +165,46 @@ def test_injected_files_and_keys_are_inside_the_guest(real_cloud: Cloud, user: C
     eventually(injected, timeout=60)
     user.delete_server(ordered["id"])
     eventually(lambda: _is_deleted(user, ordered["id"]))
+
+
+def test_a_server_boots_from_a_snapshot_of_a_running_one(
+    real_cloud: Cloud, user: CloudUser, image: str
+) -> None:
+    cluster, flavor = real_cloud.cluster, user.smallest_flavor()
+    ordered = user.create_server("original", image, flavor["id"])
+    first = user.wait_server(ordered["id"], "ACTIVE", timeout=180)
+    real_cloud.start_process("snapshots")
+
+    def write() -> None:
+        cluster.guest_shell(
+            address_of(first), "echo kept > /root/marker; sync", password=ordered["adminPass"]
+        )
+
+    wait_until(lambda: cluster.guest_answers(address_of(first)), timeout=BOOT_SECONDS, what="ping")
+    eventually(write, timeout=60)
+    body = {"snapshot": {"volume_id": first["volumes"][0], "display_name": "of a running server"}}
+    root = "/cyclades/volume/v2.0/snapshots"
+    snapshot = user.call("POST", root, expect=202, json=body)["snapshot"]
+    assert snapshot["status"] == "CREATING"
+
+    def available() -> None:
+        shown = user.call("GET", f"{root}/{snapshot['id']}")["snapshot"]
+        assert shown["status"] == "AVAILABLE", real_cloud.log_tail("snapshots.log")
+
+    eventually(available, timeout=180)
+    copied = user.create_server("copy", snapshot["id"], flavor["id"])
+    second = user.wait_server(copied["id"], "ACTIVE", timeout=180)
+    user.delete_server(first["id"])
+
+    def kept() -> None:
+        said = cluster.guest_shell(address_of(second), "cat /root/marker", password=ordered["adminPass"])
+        assert said == "kept\n"
+
+    eventually(kept, timeout=BOOT_SECONDS)
+    user.delete_server(second["id"])
+    user.call("DELETE", f"{root}/{snapshot['id']}", expect=202)
+    for server in (first, second):
+        eventually(lambda server=server: _is_deleted(user, server["id"]))  # type: ignore[misc]
 
 
 def test_an_exhausted_quota_answers_413(real_cloud: Cloud, user: CloudUser, image: str) -> None:

@@ -140,10 +140,32 @@ def test_instance_gone_meanwhile_is_told_without_state(
     assert len(master.questions) == 1
 
 
-def test_query_daemon_away_does_not_stop_messages(
+def test_query_daemon_away_delays_messages_in_order(
+    master: FakeMaster, broker: Client, start: Callable[..., EventDaemon], tmp_path: Path
+) -> None:
+    late = tmp_path / "late"
+    daemon = start(luxi_socket=str(late))
+    master.write_ops(4, op("OP_INSTANCE_STARTUP", "success", instance_name="snf-1"))
+    master.write_ops(5, shutdown("success"))
+    daemon.run_once(1.0)
+    assert received(broker) == []
+    late.symlink_to(master.luxi_socket)
+    told: list[Message] = []
+
+    def both_told() -> bool:
+        daemon.run_once(0.2)
+        told.extend(received(broker))
+        return len(told) == 2
+
+    assert wait_for(both_told)
+    assert [message.job_id for message in told if isinstance(message, OpStatus)] == [4, 5]
+    assert isinstance(told[0], OpStatus) and told[0].instance_nics is not None
+
+
+def test_query_daemon_away_for_long_does_not_stop_messages(
     master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
 ) -> None:
-    daemon = start(luxi_socket="/nonexistent/socket")
+    daemon = start(luxi_socket="/nonexistent/socket", state_patience=0.0)
     master.write_ops(4, op("OP_INSTANCE_STARTUP", "success", instance_name="snf-1"))
     daemon.run_once(1.0)
     assert statuses(broker) == [(4, "success")]
@@ -286,6 +308,67 @@ def test_archived_jobs_are_forgotten(
     again = start()
     again.run_once()
     assert again._spool.statuses(1) == {}
+
+
+def archive(master: FakeMaster, job: int) -> None:
+    folder = master.queue_dir / "archive" / str(job // 10_000)
+    folder.mkdir(parents=True, exist_ok=True)
+    (master.queue_dir / f"job-{job}").rename(folder / f"job-{job}")
+
+
+def test_jobs_that_ended_and_were_archived_while_down_are_told_once(
+    master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
+) -> None:
+    first = start()
+    master.write_ops(9999, shutdown("success"))
+    first.run_once(1.0)
+    first.close()
+    master.write_ops(10_001, shutdown("error"))
+    archive(master, 9999)
+    archive(master, 10_001)
+    for _ in range(2):
+        again = start()
+        again.run_once()
+        again.close()
+    assert statuses(broker) == [(9999, "success"), (10_001, "error")]
+
+
+def test_job_archived_between_notice_and_reading_is_told(
+    master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
+) -> None:
+    daemon = start()
+    daemon.run_once()
+    master.write_ops(7, shutdown("success"))
+    archive(master, 7)
+    assert wait_for(lambda: bool(daemon.run_once(0.2)))
+    assert statuses(broker) == [(7, "success")]
+
+
+def test_archive_of_years_is_not_told_at_the_first_start(
+    master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
+) -> None:
+    master.write_ops(1, shutdown("success"))
+    archive(master, 1)
+    start().run_once()
+    assert statuses(broker) == []
+
+
+def test_former_master_tells_nothing_new_and_catches_up_when_it_is_again(
+    master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
+) -> None:
+    daemon = start()
+    master.write_ops(1, shutdown("success"))
+    daemon.run_once(1.0)
+    master.set_master("node2.example.org")
+    master.write_ops(2, shutdown("success"))
+    daemon.run_once(0.5)
+    master.write_ops(3, shutdown("success"))
+    archive(master, 2)
+    daemon.run_once(0.2)
+    assert statuses(broker) == [(1, "success")]
+    master.set_master("node1.example.org")
+    daemon.run_once()
+    assert statuses(broker) == [(2, "success"), (3, "success")]
 
 
 @pytest.mark.parametrize("watcher_class", [InotifyWatcher, PollingWatcher])

@@ -129,37 +129,37 @@ def test_server_is_built_and_told(ganeti: GanetiCluster, node: Path, events: Eve
     image_id = store_object(node / "pithos", disk.read_bytes())
     properties = json.dumps({"OSFAMILY": "linux", "ROOT_PARTITION": "1"})
     job = create(
-        ganeti, "snf-101", {"img_id": image_id, "img_format": "diskdump", "img_properties": properties}
+        ganeti, "snf-7101", {"img_id": image_id, "img_format": "diskdump", "img_properties": properties}
     )
     result = ganeti.wait_job(job)
     assert result["status"] == "success", result["opresult"]
     message = events.final("OP_INSTANCE_CREATE", job)
-    assert (message.instance, message.status, message.request_id) == ("snf-101", "success", "req-77")
+    assert (message.instance, message.status, message.request_id) == ("snf-7101", "success", "req-77")
     assert message.cluster == ganeti.cluster_name
     assert message.instance_nics is not None and message.instance_nics[0].name == "snf-nic-1"
     assert message.instance_nics[0].mac and message.instance_nics[0].link == "br0"
     assert message.instance_disks is not None and message.instance_disks[0].size == 64
     copied = events.wait_for(lambda m: isinstance(m, Progress) and m.progress == 100.0)
-    assert isinstance(copied, Progress) and copied.instance == "snf-101"
+    assert isinstance(copied, Progress) and copied.instance == "snf-7101"
     events.wait_for(lambda m: isinstance(m, Progress) and m.task == "UmountImage")
     told = [m.status for m in events.messages if isinstance(m, OpStatus) and m.job_id == job]
     assert told[-1] == "success" and len(told) == len(set(told))
 
     [path] = [
         path
-        for path in (ganeti.directory / "srv/ganeti/file-storage/snf-101").iterdir()
+        for path in (ganeti.directory / "srv/ganeti/file-storage/snf-7101").iterdir()
         if path.is_file() and path.stat().st_size >= 64 * MIB
     ]
     root = tmp_path / "root"
     with path.open("rb") as file:
         file.seek(MIB)
         root.write_bytes(file.read())
-    assert debugfs(root, "cat /etc/hostname") == "snf-101\n"
+    assert debugfs(root, "cat /etc/hostname") == "snf-7101\n"
     assert subprocess.run(["e2fsck", "-fn", str(root)], capture_output=True, check=False).returncode == 0
 
 
 def test_failed_deployment_tells_why(ganeti: GanetiCluster, node: Path, events: Events) -> None:
-    job = create(ganeti, "snf-102", {"img_id": "pithosmap://" + "0" * 64 + "/5"})
+    job = create(ganeti, "snf-7102", {"img_id": "pithosmap://" + "0" * 64 + "/5"})
     assert ganeti.wait_job(job)["status"] == "error"
     message = events.final("OP_INSTANCE_CREATE", job)
     assert message.status == "error"
@@ -170,13 +170,13 @@ def test_failed_deployment_tells_why(ganeti: GanetiCluster, node: Path, events: 
 
 def test_instance_life_is_told(ganeti: GanetiCluster, node: Path, events: Events) -> None:
     properties = json.dumps({"EXCLUDE_ALL_TASKS": "yes"})
-    job = create(ganeti, "snf-103", {"img_id": "null", "img_properties": properties})
+    job = create(ganeti, "snf-7103", {"img_id": "null", "img_properties": properties})
     done = ganeti.wait_job(job)
-    assert done["status"] == "success", done
+    assert done["status"] == "success", done["opresult"]
     events.final("OP_INSTANCE_CREATE", job)
     for method, path, operation in (
-        ("PUT", "/2/instances/snf-103/shutdown", "OP_INSTANCE_SHUTDOWN"),
-        ("PUT", "/2/instances/snf-103/startup", "OP_INSTANCE_STARTUP"),
+        ("PUT", "/2/instances/snf-7103/shutdown", "OP_INSTANCE_SHUTDOWN"),
+        ("PUT", "/2/instances/snf-7103/startup", "OP_INSTANCE_STARTUP"),
     ):
         job = int(ganeti.rapi(method, path, {}))
         assert events.final(operation, job).status == "success"
@@ -184,18 +184,18 @@ def test_instance_life_is_told(ganeti: GanetiCluster, node: Path, events: Events
     assert started.instance_nics is not None and started.instance_hvparams is not None
     # The fake hypervisor has no boot parameters.
     assert started.instance_hvparams.boot_order == ""
-    job = int(ganeti.rapi("PUT", "/2/instances/snf-103/tags?tag=synnefo:network:snf-nic-1:protected"))
+    job = int(ganeti.rapi("PUT", "/2/instances/snf-7103/tags?tag=synnefo:network:snf-nic-1:protected"))
     assert events.final("OP_TAGS_SET", job).tags == ("synnefo:network:snf-nic-1:protected",)
-    job = int(ganeti.rapi("PUT", "/2/instances/snf-103/shutdown", {}))
+    job = int(ganeti.rapi("PUT", "/2/instances/snf-7103/shutdown", {}))
     events.final("OP_INSTANCE_SHUTDOWN", job)
     job = int(
-        ganeti.rapi("PUT", "/2/instances/snf-103/modify", {"nics": [["modify", "0", {"ip": "10.0.0.9"}]]})
+        ganeti.rapi("PUT", "/2/instances/snf-7103/modify", {"nics": [["modify", "0", {"ip": "10.0.0.9"}]]})
     )
     changed = events.final("OP_INSTANCE_SET_PARAMS", job)
     assert changed.status == "success", changed
     assert changed.instance_nics is not None and changed.instance_nics[0].firewall == "protected"
     assert changed.instance_nics[0].ip == "10.0.0.9"
-    job = int(ganeti.rapi("DELETE", "/2/instances/snf-103", {}))
+    job = int(ganeti.rapi("DELETE", "/2/instances/snf-7103", {}))
     assert events.final("OP_INSTANCE_REMOVE", job).status == "success"
 
 

@@ -33,10 +33,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make lab", description=__doc__)
     parser.add_argument("--port", type=int, default=None, help="port of the web server (default: a free one)")
     parser.add_argument("--hypervisor", choices=("kvm", "fake"), default="kvm", help="what servers run on")
+    parser.add_argument("--clusters", type=int, choices=(1, 2, 3), default=2, help="Ganeti clusters")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _interrupt)
-    cloud = Cloud(hypervisor=options.hypervisor, port=options.port)
+    cloud = Cloud(hypervisor=options.hypervisor, port=options.port, clusters=options.clusters)
     print("Starting PostgreSQL, RabbitMQ, memcached and Ganeti …", flush=True)
     try:
         with cloud:

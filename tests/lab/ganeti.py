@@ -17,14 +17,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab.dhcp import BINDINGS_DIRECTORY
-from tests.lab.instance import LabError, Unavailable, wait_until
+from gtools.network.install import install as install_network_scripts
+from tests.lab.instance import Instance, LabError, Unavailable, wait_until
 from tests.lab.namespaces import Namespaces
 
 _STUB_OS = Path(__file__).with_name("stub_os")
-_VIF_BRIDGE = Path(__file__).with_name("kvm-vif-bridge")
-_DHCP_SERVER = Path(__file__).with_name("dhcp.py")
+_PROJECT = Path(__file__).resolve().parents[2]
 _OS_DIRECTORY = "/srv/ganeti/os"
+_VOLUMES = "/srv/ganeti/snf-volumes"
 _QEMU = "/usr/bin/qemu-system-x86_64"
 
 #: Software emulation only: hardware virtualisation inside virtual machines hangs on some hosts.
@@ -58,135 +58,22 @@ class RapiError(LabError):
         self.status = status
 
 
-class GanetiCluster(Namespaces):
-    """One master node. Start with :meth:`start`; everything of it is gone after :meth:`stop`.
+class RapiCaller(Instance):
+    """A cluster's remote API, for tests that look at or break the cluster themselves."""
 
-    ``hypervisors``: ``fake`` (instances are marker files) and/or ``kvm`` (QEMU guests in software
-    emulation). The first one is the cluster's default.
-    """
-
-    component = "ganeti"
-    port = 5080
-    user = "synnefo"
-
-    def __init__(self, *, hypervisors: Sequence[str] = ("fake",)) -> None:
-        token = secrets.token_hex(3)
-        self.cluster_name = f"cluster-{token}.gnt.test"
-        super().__init__(hostname=f"node1-{token}.gnt.test")
-        if not Path("/usr/lib/ganeti/daemon-util").exists() or shutil.which("gnt-cluster") is None:
-            raise Unavailable("Ganeti is not installed")
-        if "kvm" in hypervisors and not Path(_QEMU).exists():
-            raise Unavailable("QEMU is not installed")
-        self.hypervisors = tuple(hypervisors)
-        self.password = secrets.token_urlsafe(12)
-
-    # -- addresses -------------------------------------------------------------------------------
-
-    @property
-    def master_address(self) -> str:
-        """What the cluster's name stands for."""
-        return str(self.subnet[10])
+    user: str
+    password: str
+    port: int
 
     @property
     def host(self) -> str:
         """Address at which the host reaches RAPI."""
-        return self.master_address
+        raise NotImplementedError
 
     @property
     def rapi_url(self) -> str:
-        """``https://address:port``; the certificate is Ganeti's self-signed one."""
+        """``https://address:port``; the certificate is self-signed."""
         return f"https://{self.host}:{self.port}"
-
-    @property
-    def names(self) -> dict[str, str]:
-        """Host names of this cluster and their addresses."""
-        return {self.cluster_name: self.master_address, self.hostname: self.address}
-
-    @property
-    def queue_dir(self) -> Path:
-        """The job queue, as a path that works inside and outside."""
-        return self.directory / "var-lib-ganeti" / "queue"
-
-    @property
-    def hosts_file(self) -> Path:
-        """An /etc/hosts with this cluster's names; see :meth:`with_names`."""
-        return self.directory / "etc-hosts"
-
-    def with_names(self, command: Sequence[str | Path]) -> list[str]:
-        """The command line that runs ``command`` on the host, able to resolve the cluster's names."""
-        script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
-        words = [str(word) for word in command]
-        return ["unshare", "--mount", "sh", "-c", script, "sh", str(self.hosts_file), *words]
-
-    # -- life cycle ------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        super()._start()
-        self._make_private()
-        self._initialise()
-        self._widen()
-        self.install_stub_os()
-
-    def _make_private(self) -> None:
-        lines = ["127.0.0.1 localhost"]
-        lines += [f"{address} {name} {name.partition('.')[0]}" for name, address in self.names.items()]
-        self.bind_file("/etc/hosts", "\n".join(lines) + "\n")
-        self.run(["sh", "-ec", "mount -t tmpfs tmpfs /run && mkdir -p /run/lock && chmod 1777 /run/lock"])
-        etc = self.bind("/etc/ganeti", copy=True)
-        self.bind("/var/lib/ganeti")
-        self.bind("/var/log/ganeti")
-        self.bind("/srv")
-        self.bind("/etc/ssh")
-        for kind in ("rsa", "ed25519", "ecdsa"):
-            key = f"/etc/ssh/ssh_host_{kind}_key"
-            self.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", key])
-        storage = ["/srv/ganeti/file-storage", "/srv/ganeti/shared-file-storage"]
-        self.run(["mkdir", "-p", *storage, _OS_DIRECTORY, "/srv/ganeti/export", BINDINGS_DIRECTORY])
-        (etc / "file-storage-paths").write_text("\n".join(storage) + "\n")
-        shutil.copy(_VIF_BRIDGE, etc / "kvm-vif-bridge")
-        (etc / "kvm-vif-bridge").chmod(0o755)
-        allocators = self.bind("/usr/lib/ganeti/iallocators")
-        (allocators / "hail").write_text(_HAIL)
-        (allocators / "hail").chmod(0o755)
-        defaults = self.bind("/etc/default", copy=True)
-        (defaults / "ganeti").write_text('RAPI_ARGS="-b 0.0.0.0 --require-authentication"\n')
-
-    def _initialise(self) -> None:
-        self.run(["/usr/lib/ganeti/ensure-dirs", "--full-run"])
-        users = "/var/lib/ganeti/rapi/users"
-        line = f"{self.user} {{cleartext}}{self.password} write\n"
-        self.run(["sh", "-ec", f"mkdir -p $(dirname {users}) && cat > {users}"], input=line)
-        self.run(["/usr/lib/ganeti/ensure-dirs", "--full-run"])
-        options = [
-            f"--enabled-hypervisors={','.join(self.hypervisors)}",
-            "--enabled-disk-templates=file,diskless,sharedfile",
-            "--file-storage-dir=/srv/ganeti/file-storage",
-            "--shared-file-storage-dir=/srv/ganeti/shared-file-storage",
-            "--no-ssh-init",
-            "--no-etc-hosts",
-            "--master-netdev=br0",
-            "--master-netmask=24",
-            "--nic-parameters=link=br0,mode=bridged",
-            "--default-iallocator=hail",
-        ]
-        if "kvm" in self.hypervisors:
-            parameters = ",".join(f"{key}={value}" for key, value in _KVM_PARAMETERS.items())
-            options += ["-H", f"kvm:{parameters}"]
-        self.run(["gnt-cluster", "init", *options, self.cluster_name])
-        wait_until(self._rapi_answers, timeout=30, what=f"RAPI of {self.name}")
-
-    def _rapi_answers(self) -> bool:
-        try:
-            return bool(self.rapi("GET", "/2/info")["name"] == self.cluster_name)
-        except (OSError, RapiError):
-            return False
-
-    def _widen(self) -> None:
-        self.run(["gnt-cluster", "modify", f"--ipolicy-bounds-specs={_POLICY}"])
-        # Guests are bigger than what one small test machine has; nothing here runs for long.
-        self.run(["gnt-cluster", "modify", "--ipolicy-vcpu-ratio=64"])
-
-    # -- RAPI, for tests that look at or break the cluster themselves ------------------------------
 
     def rapi(self, method: str, path: str, body: object = None, *, timeout: float = 30) -> Any:
         """One RAPI call; returns the decoded answer, raises RapiError."""
@@ -215,6 +102,153 @@ class GanetiCluster(Namespaces):
             if time.monotonic() > deadline:
                 raise LabError(f"job {job_id} is still {job['status']} after {timeout:g} s")
             time.sleep(0.3)
+
+
+class GanetiCluster(Namespaces, RapiCaller):
+    """One master node. Start with :meth:`start`; everything of it is gone after :meth:`stop`.
+
+    ``hypervisors``: ``fake`` (instances are marker files) and/or ``kvm`` (QEMU guests in software
+    emulation). The first one is the cluster's default.
+    """
+
+    component = "ganeti"
+    port = 5080
+    user = "synnefo"
+
+    def __init__(self, *, hypervisors: Sequence[str] = ("fake",)) -> None:
+        token = secrets.token_hex(3)
+        self.cluster_name = f"cluster-{token}.gnt.test"
+        super().__init__(hostname=f"node1-{token}.gnt.test")
+        if not Path("/usr/lib/ganeti/daemon-util").exists() or shutil.which("gnt-cluster") is None:
+            raise Unavailable("Ganeti is not installed")
+        if "kvm" in hypervisors and not Path(_QEMU).exists():
+            raise Unavailable("QEMU is not installed")
+        if "kvm" in hypervisors and not Path("/usr/sbin/nft").exists():
+            raise Unavailable("nftables is not installed")
+        self.hypervisors = tuple(hypervisors)
+        self.password = secrets.token_urlsafe(12)
+
+    # -- addresses -------------------------------------------------------------------------------
+
+    @property
+    def master_address(self) -> str:
+        """What the cluster's name stands for."""
+        return str(self.subnet[10])
+
+    @property
+    def host(self) -> str:
+        """Address at which the host reaches RAPI."""
+        return self.master_address
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Host names of this cluster and their addresses."""
+        return {self.cluster_name: self.master_address, self.hostname: self.address}
+
+    @property
+    def queue_dir(self) -> Path:
+        """The job queue, as a path that works inside and outside."""
+        return self.directory / "var-lib-ganeti" / "queue"
+
+    @property
+    def hosts_file(self) -> Path:
+        """An /etc/hosts with this cluster's names; see :meth:`with_names`."""
+        return self.directory / "etc-hosts"
+
+    def with_names(self, command: Sequence[str | Path]) -> list[str]:
+        """The command line that runs ``command`` on the host, able to resolve the cluster's names."""
+        return with_hosts_file(self.hosts_file, command)
+
+    # -- life cycle ------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        super()._start()
+        self._make_private()
+        self._initialise()
+        self._widen()
+        self.install_stub_os()
+        self.install_volume_provider()
+
+    def _make_private(self) -> None:
+        lines = ["127.0.0.1 localhost"]
+        lines += [f"{address} {name} {name.partition('.')[0]}" for name, address in self.names.items()]
+        self.bind_file("/etc/hosts", "\n".join(lines) + "\n")
+        self.run(["sh", "-ec", "mount -t tmpfs tmpfs /run && mkdir -p /run/lock && chmod 1777 /run/lock"])
+        etc = self.bind("/etc/ganeti", copy=True)
+        self.bind("/var/lib/ganeti")
+        self.bind("/var/log/ganeti")
+        self.bind("/srv")
+        self.bind("/etc/ssh")
+        for kind in ("rsa", "ed25519", "ecdsa"):
+            key = f"/etc/ssh/ssh_host_{kind}_key"
+            self.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", key])
+        storage = ["/srv/ganeti/file-storage", "/srv/ganeti/shared-file-storage"]
+        self.run(["mkdir", "-p", *storage, _OS_DIRECTORY, "/srv/ganeti/export"])
+        (etc / "file-storage-paths").write_text("\n".join(storage) + "\n")
+        install_network_scripts(str(etc), sys.executable, str(_PROJECT))
+        allocators = self.bind("/usr/lib/ganeti/iallocators")
+        (allocators / "hail").write_text(_HAIL)
+        (allocators / "hail").chmod(0o755)
+        defaults = self.bind("/etc/default", copy=True)
+        (defaults / "ganeti").write_text('RAPI_ARGS="-b 0.0.0.0 --require-authentication"\n')
+
+    def _initialise(self) -> None:
+        self.run(["/usr/lib/ganeti/ensure-dirs", "--full-run"])
+        users = "/var/lib/ganeti/rapi/users"
+        line = f"{self.user} {{cleartext}}{self.password} write\n"
+        self.run(["sh", "-ec", f"mkdir -p $(dirname {users}) && cat > {users}"], input=line)
+        self.run(["/usr/lib/ganeti/ensure-dirs", "--full-run"])
+        options = [
+            f"--enabled-hypervisors={','.join(self.hypervisors)}",
+            "--enabled-disk-templates=file,diskless,sharedfile,ext",
+            "--file-storage-dir=/srv/ganeti/file-storage",
+            "--shared-file-storage-dir=/srv/ganeti/shared-file-storage",
+            "--no-ssh-init",
+            "--no-etc-hosts",
+            "--master-netdev=br0",
+            "--master-netmask=24",
+            "--nic-parameters=link=br0,mode=bridged",
+            "--default-iallocator=hail",
+        ]
+        if "kvm" in self.hypervisors:
+            parameters = ",".join(f"{key}={value}" for key, value in _KVM_PARAMETERS.items())
+            options += ["-H", f"kvm:{parameters}"]
+        self.run(["gnt-cluster", "init", *options, self.cluster_name])
+        wait_until(self._rapi_answers, timeout=30, what=f"RAPI of {self.name}")
+
+    def _rapi_answers(self) -> bool:
+        try:
+            return bool(self.rapi("GET", "/2/info")["name"] == self.cluster_name)
+        except (OSError, RapiError):
+            return False
+
+    def _widen(self) -> None:
+        self.run(["gnt-cluster", "modify", f"--ipolicy-bounds-specs={_POLICY}"])
+        # Guests are bigger than what one small test machine has; nothing here runs for long.
+        self.run(["gnt-cluster", "modify", "--ipolicy-vcpu-ratio=64"])
+
+    # -- masters that die --------------------------------------------------------------------------
+
+    def kill_master(self) -> None:
+        """SIGKILL Ganeti's daemons; guests and the jobs that are running go on without them."""
+        script = """for file in /run/ganeti/ganeti-*.pid; do kill -KILL "$(cat "$file")" || true; done"""
+        self.run(["sh", "-c", script])
+
+    def start_master(self) -> None:
+        """Start the daemons again."""
+        self.run(["/usr/lib/ganeti/daemon-util", "start-all"])
+        wait_until(self._rapi_answers, timeout=60, what=f"RAPI of {self.name}")
+
+    @property
+    def event_daemon_arguments(self) -> list[str]:
+        """Where eventd keeps its things; the job queue is where it looks by itself."""
+        return [
+            "--spool-dir", "/var/lib/ganeti/eventd-spool", "--pid-file", "/run/snf-ganeti-eventd.pid"
+        ]  # fmt: skip
+
+    def around_event_daemon(self, command: Sequence[str | Path]) -> list[str]:
+        """eventd runs on the node."""
+        return self.inside(command)
 
     # -- operating systems -------------------------------------------------------------------------
 
@@ -245,6 +279,18 @@ class GanetiCluster(Namespaces):
         lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items()]
         (self.directory / "etc-default" / "snf-image").write_text("".join(lines))
 
+    def install_volume_provider(self) -> None:
+        """The ExtStorage provider ``snffile`` with a store of its own, as an administrator installs it."""
+        project = str(Path(__file__).resolve().parents[2])
+        self.run(["mkdir", "-p", _VOLUMES, "/srv/ganeti/extstorage", "/var/log/ganeti/extstorage"])
+        program = ["env", f"PYTHONPATH={project}", sys.executable, "-m", "gtools.extstorage", "install"]
+        options = ["--python", sys.executable, "--python-path", project, "--store", _VOLUMES]
+        self.run([*program, "/srv/ganeti/extstorage/snffile", *options])
+
+    def stored_volumes(self) -> list[str]:
+        """Names of the volumes that the provider keeps."""
+        return sorted(self.run(["ls", _VOLUMES]).stdout.split())
+
     def install_stub_os(self, name: str = "snf-image") -> None:
         """The OS definition of fast tests: writes nothing to the disk, reports progress, and succeeds.
 
@@ -271,12 +317,13 @@ class GanetiCluster(Namespaces):
     # -- guests --------------------------------------------------------------------------------------
 
     def serve_guests(self, gateway: str) -> None:
-        """Give br0 the address ``gateway`` (``a.b.c.d/len``) and answer DHCP for guests of that network.
+        """Give br0 the address ``gateway`` (``a.b.c.d/len``) and tell this node's guests their addresses.
 
-        Each guest gets the address that Ganeti has for its NIC, as nfdhcpd does on a real node.
+        Only those in networks with the tag ``nfdhcpd``, as on every node.
         """
         self.run(["ip", "address", "add", gateway, "dev", "br0"])
-        self.spawn([sys.executable, "-I", "-S", _DHCP_SERVER, "br0", gateway], log="dhcp.log")
+        command = [sys.executable, "-m", "gtools.network.responder"]
+        self.spawn(command, log="dhcp.log", environment={"PYTHONPATH": str(_PROJECT)})
 
     def guest_answers(self, address: str) -> bool:
         """Whether a guest answers ping."""
@@ -293,6 +340,13 @@ class GanetiCluster(Namespaces):
     def _stop(self) -> None:
         super()._stop()
         detach_loop_devices(self.directory)
+
+
+def with_hosts_file(hosts: Path, command: Sequence[str | Path]) -> list[str]:
+    """The command line that runs ``command`` with another /etc/hosts."""
+    script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
+    words = [str(word) for word in command]
+    return ["unshare", "--mount", "sh", "-c", script, "sh", str(hosts), *words]
 
 
 def detach_loop_devices(directory: Path) -> None:

@@ -83,6 +83,11 @@ class Namespaces(Instance):
         """The node, seen from the host."""
         return str(self.subnet[2])
 
+    @property
+    def init_pid(self) -> int:
+        """The process that holds the namespaces, as the host numbers it; 0 before the start."""
+        return self._init_pid
+
     # -- life cycle ------------------------------------------------------------------------------
 
     def _start(self) -> None:

@@ -99,7 +99,7 @@ class RabbitMQNode(Instance):
             environment=self._environment(),
             user=self._system_user,
         )
-        self.wait_for(self._is_ready, child=self._server, log="rabbitmq.log", timeout=90)
+        self.wait_for(self._is_ready, child=self._server, log="rabbitmq.log", timeout=240)
 
     def _is_ready(self) -> bool:
         return port_answers(self.port) and "Server startup complete" in self.log_tail("rabbitmq.log", 20)

@@ -13,21 +13,11 @@ import pytest
 
 from tests.conftest import started
 from tests.lab.ganeti import GanetiCluster
-from tests.lab.guest import PASSWORD, boot_command, guest_image
-from tests.lab.instance import LabError, Unavailable, reap_stale, registry_directory, wait_until
+from tests.lab.instance import LabError, reap_stale, registry_directory
 from tests.lab.kamaki import Kamaki
 from tests.lab.namespaces import Namespaces
-from tests.lab.packages import why_missing
 
 pytestmark = pytest.mark.functional
-
-
-def image() -> Path:
-    """The guest image, or a skipped test."""
-    try:
-        return guest_image()
-    except Unavailable as error:
-        pytest.skip(why_missing(str(error)))
 
 
 def instance(name: str, **changes: Any) -> dict[str, Any]:
@@ -47,14 +37,6 @@ def instance(name: str, **changes: Any) -> dict[str, Any]:
         "opportunistic_locking": True,
     }
     return {**body, **changes}
-
-
-def test_instances_are_made_and_removed(ganeti: GanetiCluster) -> None:
-    job = ganeti.wait_job(ganeti.rapi("POST", "/2/instances", instance("snf-900001")))
-    assert job["status"] == "success", job
-    assert (ganeti.queue_dir / f"job-{job['id']}").exists()
-    job = ganeti.wait_job(ganeti.rapi("DELETE", "/2/instances/snf-900001"))
-    assert job["status"] == "success", job
 
 
 def test_the_next_create_fails_on_demand(ganeti: GanetiCluster) -> None:
@@ -132,47 +114,6 @@ def test_two_nodes_side_by_side_have_different_networks() -> None:
     with first, second:
         assert not first.subnet.overlaps(second.subnet)
         assert first.run(["hostname"]).stdout.strip() == "a.lab.test"
-
-
-def test_the_guest_image_boots_from_its_own_disk(tmp_path: Path) -> None:
-    console = tmp_path / "console"
-    with console.open("wb") as output:
-        guest = subprocess.Popen(boot_command(image()), stdin=subprocess.DEVNULL, stdout=output)
-    try:
-        wait_until(lambda: b"login:" in console.read_bytes(), timeout=120, what="login prompt")
-        assert b"lab-guest is up" in console.read_bytes()
-    finally:
-        guest.kill()
-        guest.wait()
-
-
-def test_a_guest_runs_in_ganeti_and_is_reached_over_the_network(ganeti_kvm: GanetiCluster) -> None:
-    cluster = ganeti_kvm
-    cluster.serve_guests("10.201.3.1/24")
-    network = {"network_name": "snf-net-900", "network": "10.201.3.0/24", "gateway": "10.201.3.1"}
-    cluster.wait_job(cluster.rapi("POST", "/2/networks", {**network, "conflicts_check": False}))
-    link = {
-        "group_name": "default",
-        "network_mode": "bridged",
-        "network_link": "br0",
-        "conflicts_check": False,
-    }
-    cluster.wait_job(cluster.rapi("PUT", "/2/networks/snf-net-900/connect", link))
-    body = instance(
-        "snf-900003",
-        hypervisor="kvm",
-        nics=[{"name": "snf-nic-900", "network": "snf-net-900", "ip": "10.201.3.7"}],
-        osparams={"img_id": f"lab:{image()}", "config_url": "http://127.0.0.1/", "img_format": "diskdump"},
-    )
-    job = cluster.wait_job(cluster.rapi("POST", "/2/instances", body))
-    assert job["status"] == "success", job
-    wait_until(lambda: cluster.guest_answers("10.201.3.7"), timeout=120, what="ping")
-    assert cluster.guest_shell("10.201.3.7", "hostname", password=PASSWORD).strip() == "lab-guest"
-    console = cluster.rapi("GET", "/2/instances/snf-900003")["network_port"]
-    with socket.create_connection((cluster.address, console), timeout=5) as connection:
-        assert connection.recv(3) == b"RFB"
-    job = cluster.wait_job(cluster.rapi("DELETE", "/2/instances/snf-900003", {"shutdown_timeout": 0}))
-    assert job["status"] == "success", job
 
 
 def test_kamaki_is_the_released_one(kamaki: Kamaki) -> None:

@@ -14,7 +14,6 @@ from tests.conftest import started
 from tests.lab.instance import is_alive, port_answers, reap_stale, registry_directory, start_ticks
 from tests.lab.memcached import Memcached
 from tests.lab.postgres import PostgreSQL
-from tests.lab.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.functional
 
@@ -44,24 +43,6 @@ def test_memcached_comes_back_empty_at_the_same_address() -> None:
         assert server.address == address
         assert port_answers(server.port)
     assert not port_answers(server.port)
-
-
-def test_rabbitmq_survives_a_kill_and_a_freeze() -> None:
-    with started(RabbitMQ) as broker:
-        node = broker.nodes[0]
-        broker.kill()
-        assert not port_answers(node.port)
-        broker.restart()
-        assert node.control("eval", "1+1.").strip() == "2"
-        broker.pause()
-        broker.resume()
-        assert port_answers(node.port)
-
-
-def test_two_rabbitmq_nodes_form_a_cluster() -> None:
-    with started(lambda: RabbitMQ(nodes=2)) as broker:
-        status = broker.control("cluster_status", "--formatter", "json")
-        assert all(node.node in status for node in broker.nodes)
 
 
 def test_a_crashed_run_is_cleaned_by_the_next() -> None:

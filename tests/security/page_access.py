@@ -72,4 +72,7 @@ PROJECTS = {
     rf"{_PROJECT}/memberships/(?P<membership_id>[0-9]{{1,18}})/(?P<action>accept|reject|remove)/?$": "R",
 }  # fmt: skip
 
-PAGES = {**SITE, **LOGIN, **SIGN_UP, **GRANTS, **ACCOUNT, **PROJECTS}
+#: Whoever loads it can do nothing without a console's password.
+COMPUTE = {"cyclades/ui(?:/|$)machines/console/?$": "P"}
+
+PAGES = {**SITE, **LOGIN, **SIGN_UP, **GRANTS, **ACCOUNT, **PROJECTS, **COMPUTE}

@@ -20,7 +20,7 @@ from astakos.models import (
     Resource,
     User,
 )
-from cyclades.models import Backend, Flavor, IPAddress, Network, Server, VolumeType
+from cyclades.models import Backend, Flavor, IPAddress, Network, Server, Volume, VolumeStatus, VolumeType
 from synnefo import clock
 from synnefo.units import INF
 from tests.cyclades.image_fixtures import STORE, ImageUser
@@ -51,6 +51,7 @@ class RolesWorld(World):
             project__uuid=self.project, person__uuid=self.member.uuid
         ).pk
         self.server = _server(self.owner)
+        self.volume = _volume(self.owner)
         self.public_id = self._files()
         self._share_with_project()
         key = self.owner.compute("POST", "os-keypairs", {"keypair": {"name": "mine"}})
@@ -64,6 +65,7 @@ class RolesWorld(World):
         User.objects.filter(uuid=self.owner.uuid).update(first_name=CANARY, last_name=CANARY)
         Project.objects.filter(uuid=self.project).update(realname=f"{CANARY}.example", description=CANARY)
         Server.objects.update(name=CANARY)
+        Volume.objects.update(name=CANARY, description=CANARY)
         Network.objects.filter(userid=self.owner.uuid).update(name=CANARY)
 
     def _files(self) -> str:
@@ -80,10 +82,10 @@ class RolesWorld(World):
         assert self.owner.call("POST", path, headers=headers).status_code == 202
 
     def _share_with_project(self) -> None:
-        for model in (Network, IPAddress, Server):
+        for model in (Network, IPAddress, Server, Volume):
             model.objects.exclude(userid=None).update(shared_to_project=True)
         # What is shared is charged to the project too.
-        usage = {"vm": 1, "cpu": 2, "total_cpu": 2, "ram": 1 << 30, "total_ram": 1 << 30, "disk": 20 << 30,
+        usage = {"vm": 1, "cpu": 2, "total_cpu": 2, "ram": 1 << 30, "total_ram": 1 << 30, "disk": 21 << 30,
                  "network.private": 1, "floating_ip": 1}  # fmt: skip
         charge = astakos.charge(
             self.owner.uuid, self.project, {f"cyclades.{name}": amount for name, amount in usage.items()}
@@ -92,6 +94,7 @@ class RolesWorld(World):
         Network.objects.exclude(userid=None).update(project=self.project)
         IPAddress.objects.exclude(userid=None).update(project=self.project)
         Server.objects.update(project=self.project)
+        Volume.objects.update(project=self.project)
         added = self.owner.api("PUT", f"images/{self.image}/members/{self.member.uuid}")
         assert added.status_code == 204
 
@@ -105,6 +108,7 @@ class RolesWorld(World):
             "project": self.project, "server": self.server.pk, "flavor": self.flavor, "image": self.image,
             "network": self.network.pk, "public_network": self.public.pk, "subnet": self.subnet.pk,
             "port": self.port.pk, "ip": self.ip.pk, "public": self.public_id, "membership": self.membership,
+            "volume": self.volume.pk, "volume_type": self.volume.volume_type_id,
             "commission": self.commission, "foreign_commission": self.foreign_commission,
         }  # fmt: skip
         for name, value in values.items():
@@ -164,3 +168,11 @@ def _server(owner: ImageUser) -> Server:
         name="web", userid=owner.uuid, project=owner.uuid, backend=backend, imageid="i", flavor=flavor,
         operstate="STARTED",
     )  # fmt: skip
+
+
+def _volume(owner: ImageUser) -> Volume:
+    """A volume on no server that was never attached."""
+    kind = VolumeType.objects.create(name="detachable", disk_template="ext_snffile")
+    return Volume.objects.create(
+        userid=owner.uuid, project=owner.uuid, size=1, volume_type=kind, status=VolumeStatus.AVAILABLE
+    )

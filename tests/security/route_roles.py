@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from tests.security.route_roles_compute import COMPUTE_MORE
 from tests.security.route_roles_identity import ROWS as IDENTITY
 from tests.security.route_rows import ROLES, Row, by, everybody, row, services, users
+from tests.security.route_rows_nova import EXTENSIONS, NETWORK_EXTENSIONS, in_nova
+from tests.security.route_rows_volume import VOLUME
 
 __all__ = ["ROLES", "ROWS", "Row"]
 
@@ -164,6 +167,9 @@ COMPUTE = [
     row("PUT", _V, by(404, 204, 204), {"server": {"name": "n"}}),
     row("DELETE", _V, by(404, 204, 204)),
     row("POST", f"{_V}/action", by(404, 202, 202), {"reboot": {}}),
+    row(
+        "POST", f"{_V}/remote-consoles", by(404, 400, 400), {"remote_console": {"protocol": "x", "type": "x"}}
+    ),
     row("GET", f"{_V}/diagnostics", by(404, 200, 200)),
     row("GET", f"{_V}/ips", by(404, 200, 200)),
     row("GET", f"{_V}/ips/{{network}}", by(404, 200, 200)),
@@ -215,7 +221,7 @@ NETWORK = [
     row("POST", f"{_N}/floatingips", users(200), {"floatingip": {}}),
     row("GET", f"{_N}/floatingips/detail", users(200)),
     row("GET", f"{_N}/floatingips/{{ip}}", by(404, 200, 200)),
-    row("PUT", f"{_N}/floatingips/{{ip}}", users(501), {}),
+    row("PUT", f"{_N}/floatingips/{{ip}}", users(501), {"floatingip": {}}),
     row("DELETE", f"{_N}/floatingips/{{ip}}", by(404, 204, 204)),
     row("POST", f"{_N}/floatingips/{{ip}}/action", by(404, 403, 400), _REASSIGN),
 ]
@@ -241,6 +247,52 @@ def _image_rows(version: str) -> list[Row]:
     ]
 
 
-IMAGE = [row("GET", "cyclades/image/", everybody(200)), *_image_rows("v1.0"), *_image_rows("v1")]
+_G = "cyclades/image/v2"
+_GI = f"{_G}/images/{{image}}"
+_PATCH = {"Content_Type": "application/openstack-images-v2.1-json-patch"}
+_SET = [{"op": "add", "path": "/a", "value": "b"}]
+GLANCE = [
+    row("GET", f"{_G}/images", users(200)),
+    row("POST", f"{_G}/images", users(201), {"name": "n"}),
+    row("GET", _GI, by(403, 200, 200)),
+    row("PATCH", _GI, by(403, 403, 200), _SET, **_PATCH),
+    row("DELETE", _GI, by(403, 403, 204)),
+    row("GET", f"{_GI}/file", by(403, 200, 200)),
+    row("PUT", f"{_GI}/file", by(403, 409, 409), "text", **_TYPE),
+    row("PUT", f"{_GI}/tags/t", by(403, 403, 204)),
+    row("DELETE", f"{_GI}/tags/none", by(403, 404, 404)),
+    row("GET", f"{_GI}/members", by(403, 200, 200)),
+    row("POST", f"{_GI}/members", by(403, 403, 200), {"member": "somebody"}),
+    row("GET", f"{_GI}/members/{{member}}", by(403, 200, 200)),
+    row("PUT", f"{_GI}/members/{{member}}", by(403, 200, 200), {"status": "accepted"}),
+    row("DELETE", f"{_GI}/members/{{member}}", by(403, 403, 204)),
+    row("POST", f"{_GI}/actions/deactivate", users(501)),
+    row("POST", f"{_GI}/import", users(501)),
+    row("PUT", f"{_GI}/stage", users(501)),
+    row("GET", f"{_G}/schemas/image", users(200)),
+]
 
-ROWS = [*IDENTITY, *SITE, *ASTAKOS, *PITHOS, *SWIFT, *COMPUTE, *NETWORK, *IMAGE]
+
+def _snapshot_rows(version: str) -> list[Row]:
+    # Here is no snapshot; an image stands for one, which it is not.
+    root = f"cyclades/volume/{version}/snapshots"
+    item = f"{root}/{{image}}"
+    return [
+        row("GET", root, users(200)),
+        row("POST", root, users(400), {"snapshot": {"volume_id": 0}}),
+        row("GET", f"{root}/detail", users(200)),
+        row("GET", item, by(403, 404, 404)),
+        row("PUT", item, by(403, 404, 404), {"snapshot": {"display_name": "n"}}),
+        row("DELETE", item, by(403, 404, 404)),
+        row("GET", f"{item}/metadata", by(403, 404, 404)),
+        row("POST", f"{item}/metadata", by(403, 404, 404), {"metadata": {}}),
+        row("PUT", f"{item}/metadata", by(403, 404, 404), {"metadata": {}}),
+        row("DELETE", f"{item}/metadata/a", by(403, 404, 404)),
+    ]
+
+
+SNAPSHOTS = [*_snapshot_rows("v2.0"), *_snapshot_rows("v3")]
+IMAGE = [row("GET", "cyclades/image/", everybody(200)), *_image_rows("v1.0"), *_image_rows("v1"), *GLANCE]
+
+CYCLADES = [*COMPUTE, *COMPUTE_MORE, *EXTENSIONS, *NETWORK, *NETWORK_EXTENSIONS, *IMAGE, *SNAPSHOTS, *VOLUME]
+ROWS = [*IDENTITY, *SITE, *ASTAKOS, *PITHOS, *SWIFT, *CYCLADES, *in_nova(CYCLADES)]

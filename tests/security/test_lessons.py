@@ -32,7 +32,7 @@ from synnefo.cache.memcached import MemcachedCache
 from synnefo.credentials import Credentials
 from tests.cyclades.image_fixtures import STORE, ImageUser, make_image_user, object_store  # noqa: F401
 from tests.lab.memcached import Memcached
-from tests.security.test_routes import ROUTES, sample
+from tests.security.test_routes import ROUTES, reads_a_body, sample
 
 ADMINISTRATOR = Credentials.administrator()
 ROOT = Path(__file__).resolve().parents[2]
@@ -273,7 +273,7 @@ _JSON_ROUTES = [
     (pattern, verb)
     for pattern, verbs in ROUTES
     for verb in verbs.split(", ")
-    if verb in ("POST", "PUT", "PATCH") and not pattern.startswith("pithos/")
+    if reads_a_body(pattern, verb) and not pattern.startswith("pithos/")
 ]
 
 

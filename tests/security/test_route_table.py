@@ -27,7 +27,7 @@ def world(
 ) -> RolesWorld:
     cache.clear()  # a catalog of another test
     settings.METRICS_ALLOWED_HOSTS = ["127.0.0.1"]
-    monkeypatch.setattr(jobs, "_submit_after_commit", lambda intent: None)
+    monkeypatch.setattr(jobs, "_submit_after_commit", lambda *_: None)
     settings.PITHOS_OAUTH2_CLIENT_CREDENTIALS = ("view", "secret")
     world = RolesWorld(make_image_user)
     settings.ASTAKOS_PROJECT_ADMINS = [world.project_admin.uuid]

@@ -36,11 +36,17 @@ OPEN = {
     "astakos/admin(?:/|$)stats/?$": "how many users there are is public",
     "astakos/ui/get_menu/?$": "the session decides",
     "astakos/ui/get_services/?$": "the list of services is public",
+    "cyclades/admin(?:/|$)stats/?$": "counts without names are public",
+    "cyclades/admin(?:/|$)stats/simple/?$": "counts without names are public",
     "cyclades/compute(?:/|$)$": "discovery",
     "cyclades/compute(?:/|$)v2.0/?$": "discovery",
+    "cyclades/compute(?:/|$)v2.1/?$": "discovery",
     "cyclades/image(?:/|$)(?:versions/?)?$": "discovery",
     "cyclades/network(?:/|$)$": "discovery",
     "cyclades/network(?:/|$)v2.0/?$": "discovery",
+    "cyclades/volume(?:/|$)$": "discovery",
+    "cyclades/volume(?:/|$)v2(?:\\.0)?/?$": "discovery",
+    "cyclades/volume(?:/|$)v3/?$": "discovery",
     "cyclades/vmapi(?:/|$)v1\\.0/server-params/(?P<key>[0-9a-fA-F-]{36})/?$": "the key is the secret",
     "pithos/_astakos/account/feedback/?$": "identity's own view asks for the token",
     "pithos/_astakos/account/user_catalogs/?$": "identity's own view asks for the token",
@@ -57,6 +63,8 @@ _PIECES = (
     (r"\(\?P<\w+>\[0-9a-f(?:A-F)?-\]\{36\}\)", "8f0b7f2e-3b1d-4b5f-9c9e-0d6f6f1f2a11"),
     (r"\(\?P<\w+>\\d\+\)", "1"),
     (r"\(\?P<\w+>\[0-9\]\{1,30\}\)", "1"),
+    (r"\(\?:agents\|quotas\)", "agents"),
+    (r"\(\?:/\[\^/\]\+\)\{0,2\}", ""),
     (r"\(\?P<\w+>[^()]+\)", "x"),
     (r"\(\?:/\|\$\)", "/"),
     (r"\(\?:[^()]*\)\?", ""),
@@ -64,6 +72,14 @@ _PIECES = (
     (r"\\(.)", r"\1"),
     (r"\$|\\Z", ""),
 )
+
+#: Routes of POST that read no body, whatever is sent.
+BODYLESS = ("/os-floating-ips", "cyclades/userdata(?:/|$)keys/generate")
+
+
+def reads_a_body(pattern: str, verb: str) -> bool:
+    """Tell whether a route of the JSON dialects looks at what is sent to it."""
+    return verb in ("POST", "PUT", "PATCH") and not any(text in pattern for text in BODYLESS)
 
 
 def sample(pattern: str, value: str = "") -> str:

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.unit
 
 
 def test_modules_that_share_a_cluster_are_one_unit() -> None:
-    assert unit_of("tests/e2e/test_kamaki.py::test_a") == unit_of("tests/e2e/test_real_ganeti.py::test_b[1]")
-    assert unit_of("tests/e2e/test_killed_daemons.py::test_a") == "killed daemons"
+    assert unit_of("tests/e2e/test_kamaki.py::a") == unit_of("tests/e2e/test_chaos.py::b[1]")
+    assert unit_of("tests/e2e/test_chaos.py::test_a") == "chaos"
     assert unit_of("tests/pithos/test_object_api.py::test_a[x::y]") == "tests/pithos/test_object_api.py"
 
 

@@ -21,6 +21,8 @@ _IDENTITY = "identity"
 #: Today's clients of object storage take the address in the catalog for that of the account.
 _STORAGE = "object-store"
 _ACCOUNT = "AUTH_%(user_id)s"
+#: Services with a dialect of its own for clients that speak v3: the version they get instead of which.
+_VERSIONS = {"cyclades_compute": ("/v2.0", "/v2.1")}
 
 
 def entries() -> list[dict[str, Any]]:
@@ -39,6 +41,9 @@ def _url(service: dict[str, Any], endpoint: dict[str, Any], base: str) -> str:
     if service["type"] == _IDENTITY:
         return base
     url = str(endpoint.get("publicURL", ""))
+    older, todays = _VERSIONS.get(service["name"], ("", ""))
+    if older and url.rstrip("/").endswith(older):
+        url = url.rstrip("/").removesuffix(older) + todays
     return f"{url.rstrip('/')}/{_ACCOUNT}" if service["type"] == _STORAGE and url else url
 
 

@@ -7,6 +7,14 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from cyclades.api.compute import (
+    access_actions,
+    console_actions,
+    image_actions,
+    nova_actions,
+    project_actions,
+    rescue_actions,
+)
 from cyclades.api.compute.dialect import acting
 from cyclades.api.compute.server_body import flavor_id
 from cyclades.api.compute.servers import parse_server_id
@@ -14,7 +22,7 @@ from cyclades.logic import server_actions
 from cyclades.logic import servers as server_logic
 from synnefo.api import empty_response, read_object
 from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, Forbidden, NotImplementedFault
+from synnefo.errors import BadRequest, Forbidden
 
 Arguments = dict[str, Any]
 Action = Callable[[Credentials, int, Arguments], HttpResponse | None]
@@ -39,6 +47,9 @@ def _parse(body: dict[str, Any]) -> tuple[Action, Arguments]:
     if len(known) > 1:
         raise BadRequest(f"Malformed request: several actions: {', '.join(sorted(known))}")
     arguments = body[known[0]]
+    for sibling in SIBLINGS.get(known[0], ()):
+        if sibling in body and (arguments is None or isinstance(arguments, dict)):
+            arguments = {sibling: body[sibling], **(arguments or {})}
     if arguments is not None and not isinstance(arguments, dict):
         raise BadRequest(f"Malformed request: the argument of '{known[0]}' must be an object")
     return ACTIONS[known[0]], arguments or {}
@@ -67,35 +78,8 @@ def _suspend(credentials: Credentials, server_id: int, arguments: Arguments) -> 
     raise Forbidden("User is not allowed to suspend his server")
 
 
-def _not_offered(name: str) -> Action:
-    def refuse(credentials: Credentials, server_id: int, arguments: Arguments) -> None:
-        raise NotImplementedFault(f"Action {name} is not implemented")
-
-    return refuse
-
-
-#: Nova's actions that this service knows of and does not offer (compute contract 22.4).
-NOT_OFFERED = (
-    "os-getSPICEConsole",
-    "os-getRDPConsole",
-    "createImage",
-    "changePassword",
-    "rebuild",
-    "confirmResize",
-    "revertResize",
-    "pause",
-    "unpause",
-    "resume",
-    "lock",
-    "unlock",
-    "shelve",
-    "unshelve",
-    "addSecurityGroup",
-    "removeSecurityGroup",
-    "os-resetState",
-    "os-migrateLive",
-    "migrate",
-)
+#: Arguments that a client writes beside the action instead of into it (compute contract 7).
+SIBLINGS = {"rescue": ("rescue_image_ref",)}
 
 ACTIONS: dict[str, Action] = {
     "start": _start,
@@ -105,5 +89,10 @@ ACTIONS: dict[str, Action] = {
     "reboot": _reboot,
     "resize": _resize,
     "suspend": _suspend,
-    **{name: _not_offered(name) for name in NOT_OFFERED},
+    **nova_actions.ACTIONS,
+    **access_actions.ACTIONS,
+    **project_actions.ACTIONS,
+    **rescue_actions.ACTIONS,
+    **image_actions.ACTIONS,
+    **console_actions.ACTIONS,
 }

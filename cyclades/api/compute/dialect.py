@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from astakos import public as astakos
-from synnefo.api import ApiService
+from cyclades.api.compute.profile import ComputeService, Profile, base_url
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest
 
-service = ApiService("compute", astakos.authenticate_request)
+service = ComputeService("compute", astakos.authenticate_request)
+
+__all__ = ["END", "MAX_PAGE", "acting", "base_url", "next_page", "page_limit", "query_int",
+           "resource_links", "resource_url", "service"]  # fmt: skip
 
 #: Optional endings of every path; both formats are answered in JSON.
 END = r"(?:\.json|\.xml)?/?"
@@ -25,15 +27,9 @@ def acting(request: HttpRequest) -> Credentials:
     return credentials
 
 
-def base_url() -> str:
-    """Return the public address of Cyclades without a slash at its end."""
-    url: str = settings.CYCLADES_BASE_URL
-    return url.rstrip("/")
-
-
 def resource_url(path: str) -> str:
-    """Return the public address of *path* below the compute root."""
-    return f"{base_url()}/compute/v2.0/{path}"
+    """Return the public address of *path* below the compute root; profiles put in their version."""
+    return f"{base_url()}/compute/{Profile.CYCLADES}/{path}"
 
 
 def resource_links(path: str) -> list[dict[str, str]]:

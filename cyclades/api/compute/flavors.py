@@ -34,6 +34,7 @@ def render_detail(flavor: Flavor) -> dict[str, Any]:
         "swap": "",
         "OS-FLV-DISABLED:disabled": not flavor.allow_create,
         "OS-FLV-EXT-DATA:ephemeral": 0,
+        "extra_specs": {spec.key: spec.value for spec in flavor.specs.all()},
     }
 
 

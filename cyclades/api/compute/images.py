@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 
 from cyclades.api.changes_since import changes_since
-from cyclades.api.compute.dialect import END, acting, base_url, resource_links
+from cyclades.api.compute.dialect import END, acting, base_url, next_page, page_limit, resource_links
 from cyclades.logic import image_changes
 from cyclades.logic import images as image_logic
 from cyclades.logic.images import Image, ImageFilter
@@ -56,6 +57,9 @@ def render(image: Image) -> dict[str, Any]:
         "public": image.is_public,
         "is_snapshot": image.is_snapshot,
         "metadata": image.properties,
+        "minDisk": 0,
+        "minRam": 0,
+        "OS-EXT-IMG-SIZE:size": image.size,
         "links": [*resource_links(path), alternate],
     }
 
@@ -71,12 +75,30 @@ def _list(request: HttpRequest) -> list[Image]:
 
 def list_brief(request: HttpRequest) -> HttpResponse:
     """List ids and names."""
-    return json_response({"images": [{"id": image.id, "name": image.name} for image in _list(request)]})
+    return _answer(request, "images", lambda image: {"id": image.id, "name": image.name})
 
 
 def list_detail(request: HttpRequest) -> HttpResponse:
     """List all fields."""
-    return json_response({"images": [render(image) for image in _list(request)]})
+    return _answer(request, "images/detail", render)
+
+
+def _answer(request: HttpRequest, path: str, shown: Callable[[Image], dict[str, Any]]) -> HttpResponse:
+    """Answer with the wanted page; images are few and come with their object store's query anyway."""
+    images = _list(request)
+    name, marker, limit = request.GET.get("name"), request.GET.get("marker"), page_limit(request)
+    if marker:
+        ids = [image.id for image in images]
+        if marker not in ids:
+            raise BadRequest("'marker' names no image")
+        images = images[ids.index(marker) + 1 :]
+    if name:
+        images = [image for image in images if image.name == name]
+    page = images if limit is None else images[:limit]
+    body: dict[str, Any] = {"images": [shown(image) for image in page]}
+    if len(page) < len(images):
+        body["images_links"] = next_page(request, path, page[-1].id)
+    return json_response(body)
 
 
 def create(request: HttpRequest) -> HttpResponse:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cyclades.api.compute.block_devices import parse_block_devices
+from cyclades.api.compute.profile import Profile
 from cyclades.logic.passwords import MAX_LENGTH as MAX_PASSWORD
 from cyclades.logic.server_create import MAX_USER_DATA, ServerRequest
 from synnefo.api import fields
-from synnefo.errors import BadRequest, NotImplementedFault
+from synnefo.errors import BadRequest
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MAX_PROJECT = 255
@@ -16,7 +18,7 @@ _MAX_KEYS = 100
 _MAX_NETWORKS = 100
 
 
-def parse_server_request(body: dict[str, Any]) -> ServerRequest:
+def parse_server_request(body: dict[str, Any], profile: Profile = Profile.CYCLADES) -> ServerRequest:
     """Return what ``{"server": …}`` asks for; raises ``BadRequest`` naming the field."""
     server = fields.require_object(body, "server")
     _refuse_several(server)
@@ -29,9 +31,10 @@ def parse_server_request(body: dict[str, Any]) -> ServerRequest:
         metadata=fields.optional_object(server, "metadata"),
         tags=fields.optional_list(server, "tags"),
         personality=fields.optional_list(server, "personality"),
-        networks=_networks(server),
+        networks=_networks(server, profile),
         key_names=_key_names(server),
         admin_password=fields.optional_str(server, "adminPass", max_length=MAX_PASSWORD),
+        block_devices=parse_block_devices(server),
         user_data=fields.optional_str(server, "user_data", max_length=MAX_USER_DATA) or "",
     )
 
@@ -60,29 +63,25 @@ def _last_segment(reference: Any) -> Any:
 
 def _boot_image(server: dict[str, Any]) -> Any:
     """Return the image of the first block device, for a request without ``imageRef``."""
-    devices = fields.optional_list(server, "block_device_mapping_v2")
-    if devices and isinstance(devices[0], dict):
-        return devices[0].get("uuid")
+    devices = parse_block_devices(server)
+    if devices and devices[0].source_type in ("image", "snapshot"):
+        return devices[0].source_id
     return None
 
 
 def _refuse_several(server: dict[str, Any]) -> None:
-    """Only one server with one disk of its flavor's size is made by one request."""
+    """Only one server is made by one request."""
     if fields.optional_list(server, "block_device_mapping"):
         raise BadRequest("'block_device_mapping' is obsolete, use 'block_device_mapping_v2'")
     for key in ("min_count", "max_count"):
         if server.get(key) not in (None, 1, "1"):
             raise BadRequest(f"'{key}' must be 1")
-    devices = fields.optional_list(server, "block_device_mapping_v2")
-    if not all(isinstance(device, dict) for device in devices):
-        raise BadRequest("'block_device_mapping_v2' must be a list of objects")
-    if len(devices) > 1 or (devices and devices[0].get("source_type") != "image"):
-        raise NotImplementedFault("'block_device_mapping_v2' may only name the image of the system disk")
 
 
-def _networks(server: dict[str, Any]) -> list[Any] | None:
+def _networks(server: dict[str, Any], profile: Profile) -> list[Any] | None:
     value = server.get("networks")
-    if value is None or value == "auto":
+    # Nova's older clients send an empty list for "let the cloud decide".
+    if value is None or value == "auto" or (value == [] and profile is Profile.NOVA):
         return None
     if value == "none":
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from cyclades.api.compute.dialect import base_url, resource_links
 from cyclades.logic.server_queries import Nic, ServerDetail
 from cyclades.logic.server_state import api_status, task_state
-from cyclades.models import Server, ServerDiagnostic
+from cyclades.models import Server, ServerDiagnostic, ServerState
 from synnefo import clock
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ def render_detail(detail: ServerDetail) -> dict[str, Any]:
     return {
         **render_brief(server),
         **_state(server),
+        **_lifetime(server),
+        **_failure(detail),
         **_ownership(server),
         "hostId": "",
         "created": clock.isoformat(server.created),
@@ -83,12 +86,42 @@ def _state(server: Server) -> dict[str, Any]:
         "suspended": server.suspended,
         "locked": server.suspended,
         "deleted": server.deleted,
-        "OS-EXT-STS:vm_state": _VM_STATE.get(status, "error"),
+        "OS-EXT-STS:vm_state": _vm_state(server, status),
         "OS-EXT-STS:task_state": _NOVA_TASK.get(task),
         "OS-EXT-STS:power_state": _POWER_STATE.get(status, 0),
         "OS-EXT-AZ:availability_zone": "nova",
         "OS-DCF:diskConfig": "MANUAL",
     }
+
+
+def _vm_state(server: Server, status: str) -> str:
+    if server.rescue and status in ("ACTIVE", "REBOOT"):
+        return "rescued"
+    return _VM_STATE.get(status, "error")
+
+
+def _lifetime(server: Server) -> dict[str, str | None]:
+    """Return since when and until when the server ran, without a zone as Nova writes it."""
+    launched = server.operstate not in (ServerState.BUILD, ServerState.ERROR)
+    return {
+        "OS-SRV-USG:launched_at": _naive(server.created) if launched else None,
+        "OS-SRV-USG:terminated_at": _naive(server.updated) if server.deleted else None,
+        "description": None,
+    }
+
+
+def _naive(moment: dt.datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat()
+
+
+def _failure(detail: ServerDetail) -> dict[str, Any]:
+    """Return why a server is in error, as far as its users are told."""
+    if detail.server.deleted or detail.server.operstate != ServerState.ERROR:
+        return {}
+    told = detail.diagnostic if detail.diagnostic and detail.diagnostic.level == "ERROR" else None
+    message = told.message if told else "The server could not be built."
+    created = told.created if told else detail.server.updated
+    return {"fault": {"code": 500, "message": message, "created": clock.isoformat(created)}}
 
 
 def _ownership(server: Server) -> dict[str, Any]:

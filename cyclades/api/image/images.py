@@ -148,6 +148,7 @@ def _fields(found: headers.ImageHeaders, accepted: Collection[str]) -> ImageFiel
         size=_size(values.get("size")),
         checksum=values.get("checksum") or None,
         properties=found.properties,
+        is_joined=True,
     )
 
 

@@ -29,5 +29,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     route("(?:versions/?)?", auth=False, GET=list_versions),
     re_path(r"^v1\.0/", include(_versioned(wrapped=False))),
     re_path(r"^v1/", include(_versioned(wrapped=True))),
+    re_path(r"^v2/", include("cyclades.api.image.v2.urls")),
     service.catch_all(),
 ]

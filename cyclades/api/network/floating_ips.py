@@ -17,6 +17,7 @@ from cyclades.api.network.dialect import (
     text_id,
 )
 from cyclades.logic import floating_ips as ip_logic
+from cyclades.logic import interfaces
 from cyclades.logic.cidrs import parse_address
 from cyclades.models import IPAddress
 from synnefo.api import empty_response, json_response
@@ -53,6 +54,8 @@ _COLLECTION = Collection(
         "floating_ip_address": by_column("address"),
         "floating_network_id": by_id("network_id"),
         "port_id": by_id("nic_id"),
+        "tenant_id": by_column("project"),
+        "project_id": by_column("project"),
         "status": lambda value: Q(nic__isnull=value == FREE) if value in (FREE, ATTACHED) else Q(pk__in=[]),
     },
     sort_keys={"id": "pk", "floating_ip_address": "address", "created_at": "created"},
@@ -85,8 +88,17 @@ def show(request: HttpRequest, ip_id: str) -> HttpResponse:
 
 
 def update(request: HttpRequest, ip_id: str) -> HttpResponse:
-    """Refuse: floating IPs are put on servers by creating a port."""
-    raise NotImplementedFault("Update of a floating IP is not supported; create or delete a port instead.")
+    """Put a floating IP on the server of a port, or take it off; nothing else of it can change."""
+    body = read_resource(request, "floatingip")
+    if "port_id" not in body:
+        raise NotImplementedFault("Only 'port_id' of a floating IP can be updated.")
+    port_id = body["port_id"]
+    ip = interfaces.move_floating_ip(
+        acting(request),
+        ip_id=require_id(ip_id, "floating IP"),
+        port_id=None if port_id in (None, "") else require_id(port_id, "port"),
+    )
+    return json_response({"floatingip": render(ip)})
 
 
 def delete(request: HttpRequest, ip_id: str) -> HttpResponse:

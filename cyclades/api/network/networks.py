@@ -84,7 +84,8 @@ def list_all(request: HttpRequest) -> HttpResponse:
 def create(request: HttpRequest) -> HttpResponse:
     """Create a private network."""
     body = read_resource(request, "network")
-    kind = require_attribute(body, "type") if "type" in body or not _is_neutron(body) else _default_type()
+    # Neutron's clients know of no types.
+    kind = require_attribute(body, "type") if "type" in body else _default_type()
     network = network_logic.create(
         acting(request),
         flavor_name=require_str({"type": kind}, "type", max_length=32),
@@ -93,11 +94,6 @@ def create(request: HttpRequest) -> HttpResponse:
         shared_to_project=optional_bool(body, "shared_to_project"),
     )
     return json_response({"network": render(network)}, status=201)
-
-
-def _is_neutron(body: dict[str, Any]) -> bool:
-    """Tell whether the client is one that can't know about types: it always says this much."""
-    return "admin_state_up" in body
 
 
 def _default_type() -> str:

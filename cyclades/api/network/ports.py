@@ -18,6 +18,7 @@ from cyclades.api.network.dialect import (
     resource_links,
     text_id,
 )
+from cyclades.logic import interfaces
 from cyclades.logic import ports as port_logic
 from cyclades.logic.cidrs import parse_address
 from cyclades.models import Port
@@ -68,6 +69,8 @@ _COLLECTION = Collection(
         "network_id": by_id("network_id"),
         "device_id": by_id("machine_id"),
         "device_owner": by_column("device_owner"),
+        "tenant_id": by_column("userid"),
+        "project_id": by_column("userid"),
         "mac_address": by_column("mac"),
         "status": by_column("state"),
         "fixed_ips": _by_fixed_ip,
@@ -121,8 +124,15 @@ def show(request: HttpRequest, port_id: str) -> HttpResponse:
 
 
 def update(request: HttpRequest, port_id: str) -> HttpResponse:
-    """Rename a port; whatever else clients send is ignored."""
+    """Rename a port, or give one that is on no server to one; whatever else clients send is ignored."""
     body = read_resource(request, "port")
+    device_id = body.get("device_id")
+    if device_id not in (None, ""):
+        interfaces.give_port(
+            acting(request),
+            server_id=require_id(device_id, "server"),
+            port_id=require_id(port_id, "port"),
+        )
     port = port_logic.update(
         acting(request),
         port_id=require_id(port_id, "port"),

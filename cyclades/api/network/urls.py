@@ -39,6 +39,7 @@ _versioned: list[URLPattern | URLResolver] = [
     route(_item("extensions", "alias"), GET=versions.show_extension),
     route(f"security-groups{END}", GET=versions.list_security_groups),
     route(f"routers{END}", GET=versions.list_routers),
+    route(rf"(?:agents|quotas)(?:/[^/]+){{0,2}}{END}", GET=versions.refuse_unknown),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -62,3 +62,8 @@ def list_security_groups(request: HttpRequest) -> HttpResponse:
 def list_routers(request: HttpRequest) -> HttpResponse:
     """Say that there are no routers."""
     return json_response({"routers": []})
+
+
+def refuse_unknown(request: HttpRequest) -> HttpResponse:
+    """Say that agents and quotas of their own are not here; quota is the compute service's to show."""
+    raise NotFound("This extension of the network service is not offered.")

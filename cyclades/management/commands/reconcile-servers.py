@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import connections
 
+from cyclades.ganeti import side_by_side
 from cyclades.logic import backends, reconcile_servers
 from cyclades.logic.reconcile_differences import Kind
 from cyclades.logic.reconcile_servers import Finding
@@ -28,8 +27,7 @@ _FLAGS: dict[str, tuple[Kind, ...]] = {
     "fix_unsynced_tags": (Kind.TAGS,),
     "fix_unsynced_rescue": (Kind.RESCUE,),
     "fix_pending_tasks": (Kind.PENDING_TASK,),
-    # There are no snapshots yet whose state could differ.
-    "fix_unsynced_snapshots": (),
+    "fix_unsynced_snapshots": (Kind.SNAPSHOT,),
 }
 _HEADERS = ("backend", "instance", "difference", "what", "result")
 
@@ -56,9 +54,8 @@ class Command(SynnefoCommand):
         wanted = {
             kind for flag, kinds in _FLAGS.items() if options["fix_all"] or options[flag] for kind in kinds
         }
-        if options["parallel"] and len(chosen) > 1:
-            with ThreadPoolExecutor(max_workers=len(chosen)) as threads:
-                looked = list(zip(chosen, threads.map(_look_in_thread, chosen), strict=True))
+        if options["parallel"]:
+            looked = list(zip(chosen, side_by_side.on_each(chosen, _look), strict=True))
         else:
             looked = [(backend, _look(backend)) for backend in chosen]
         failed = [f"{backend}: {result}" for backend, result in looked if isinstance(result, Exception)]
@@ -96,10 +93,3 @@ def _look(backend: Backend) -> list[Finding] | Exception:
         return reconcile_servers.plan(reconcile_servers.look(backend))
     except ServiceUnavailable as error:
         return error
-
-
-def _look_in_thread(backend: Backend) -> list[Finding] | Exception:
-    try:
-        return _look(backend)
-    finally:
-        connections.close_all()

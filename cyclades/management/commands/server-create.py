@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from cyclades.logic import server_create
 from cyclades.management.arguments import find_flavor, number, words
+from cyclades.management.disk_arguments import VOLUME_HELP, block_devices, boot_image
 from cyclades.management.server_view import summary
 from cyclades.management.waiting import follow
 from cyclades.models import IPAddress, JobIntent
@@ -15,11 +16,15 @@ from synnefo import users
 from synnefo.credentials import Credentials
 from synnefo.management.base import SynnefoCommand, add_wait_option
 
-_MANDATORY = ("name", "user", "password", "flavor", "image")
+_MANDATORY = ("name", "user", "password", "flavor")
 
 
 class Command(SynnefoCommand):
-    help = "Create a server on behalf of a user, whose quota is charged."
+    help = (
+        "Create a server on behalf of a user, whose quota is charged. Example: snf-manage server-create "
+        "--name web1 --user maria@example.org --flavor 3 --image 8c6a2f0e-... --password ... "
+        "--port network:9 --volume size=20 --wait True"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -37,6 +42,7 @@ class Command(SynnefoCommand):
             metavar="SPEC",
             help="network:<id>[,address=<ip>], id:<port> or floatingip:<id>; may be repeated.",
         )
+        add("--volume", action="append", default=[], metavar="SPEC", help=VOLUME_HELP)
         add("--floating-ips", metavar="IDS", help="Comma list of floating IPs to connect.")
         add("--tags", metavar="A,B", help="Tags.")
         add("--helper", action="store_true", help="Make it a helper server.")
@@ -46,15 +52,20 @@ class Command(SynnefoCommand):
         for name in _MANDATORY:
             if not options[name]:
                 raise CommandError(f"{name} is mandatory")
+        disks = block_devices(options["volume"], options["image"])
+        image_id = options["image"] or boot_image(disks)
+        if not image_id:
+            raise CommandError("image or a volume made of one is mandatory")
         user = users.uuid_of(options["user"])
         credentials = Credentials(user_id=user, default_project=user, is_admin=True)
         request = server_create.ServerRequest(
             name=options["name"],
-            image_id=options["image"],
+            image_id=image_id,
             flavor_id=find_flavor(options["flavor"]).pk,
             project=options["project"],
             tags=words(options["tags"]),
             networks=self._networks(options),
+            block_devices=disks,
             admin_password=options["password"],
             helper=options["helper"],
             backend_id=number(options["backend_id"], "Backend") if options["backend_id"] else None,

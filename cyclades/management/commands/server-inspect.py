@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from cyclades.logic import server_inspection
+from cyclades.logic import image_names, server_inspection
 from cyclades.management.arguments import find_server
 from cyclades.management.server_view import shown_state
 from cyclades.models import Server
@@ -80,6 +80,7 @@ def _database_sections(server: Server, mails: bool) -> dict[str, Table]:
         "flavor_id": server.flavor_id,
         "flavor_name": server.flavor.name,
         "imageid": server.imageid,
+        "image_name": image_names.names_of([server.imageid]).get(server.imageid),
         "created": server.created,
         "state": shown_state(server),
         "backend": server.backend,
@@ -88,6 +89,7 @@ def _database_sections(server: Server, mails: bool) -> dict[str, Table]:
         "task": server.task,
         "task_job_id": server.task_job_id,
         "rescue": server.rescue,
+        "rescue_image": server.rescue_image if server.rescue else None,
         "backendjobid": server.backendjobid,
         "backendopcode": server.backendopcode,
         "backendjobstatus": server.backendjobstatus,

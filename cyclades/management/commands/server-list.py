@@ -8,10 +8,13 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db.models import Prefetch, QuerySet
 
+from cyclades.logic.image_names import ImageNames
 from cyclades.management.arguments import number
 from cyclades.management.server_view import shown_state
 from cyclades.models import IPAddress, Port, Server, ServerState
 from synnefo.management.listing import Field, ListCommand
+
+_image_names = ImageNames()
 
 
 def _addresses(version: int) -> Field:
@@ -39,6 +42,7 @@ class Command(ListCommand):
         "flavor": Field("flavor.name", "Name of its flavor"),
         "backend": Field("backend", "Ganeti cluster"),
         "image.id": Field("imageid", "Image it was made of"),
+        "image.name": Field(lambda server: _image_names.of(server.imageid), "Name of that image"),
         "state": Field(shown_state, "Status, with the progress of a build"),
         "ipv4": _addresses(4),
         "ipv6": _addresses(6),
@@ -56,9 +60,17 @@ class Command(ListCommand):
         super().add_arguments(parser)
         parser.add_argument("--suspended", action="store_true", help="Only suspended ones.")
         parser.add_argument("--backend-id", metavar="ID", help="Only those on this backend.")
+        parser.add_argument("--image-name", action="store_true", help="Also show the names of images.")
         parser.add_argument("--build", action="store_true", help="Only those that are being built.")
 
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["image_name"] and "image.name" not in (options["output"] or ""):
+            chosen = options["output"] or ",".join(self.default_fields)
+            options["output"] = f"{chosen},image.name"
+        super().handle(*args, **options)
+
     def get_queryset(self, options: Mapping[str, Any]) -> QuerySet[Server]:
+        _image_names.forget()
         servers = Server.objects.all()
         if options["suspended"]:
             servers = servers.filter(suspended=True)

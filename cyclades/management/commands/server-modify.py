@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from cyclades.logic import server_actions, server_owner, servers
+from cyclades.logic import rescue, server_actions, server_owner, servers
 from cyclades.management.arguments import find_flavor, find_server
+from cyclades.management.server_tag_options import add_tag_options, change_tags, wants_tags
 from cyclades.management.waiting import follow
 from cyclades.models import JobIntent, Server
 from synnefo.credentials import Credentials
@@ -21,11 +22,18 @@ ACTIONS: dict[str, Act] = {
     "stop": lambda who, pk: server_actions.stop(who, server_id=pk),
     "reboot_hard": lambda who, pk: server_actions.reboot(who, server_id=pk, kind="HARD"),
     "reboot_soft": lambda who, pk: server_actions.reboot(who, server_id=pk, kind="SOFT"),
+    "rescue": lambda who, pk: rescue.rescue(who, server_id=pk),
+    "unrescue": lambda who, pk: rescue.unrescue(who, server_id=pk),
 }
 
 
 class Command(SynnefoCommand):
-    help = "Change a server; actions are done as administrator, on suspended servers too."
+    help = (
+        "Change a server; actions are done as administrator, on suspended servers too. "
+        "Examples: snf-manage server-modify 42 --suspended True; "
+        "snf-manage server-modify snf-42 --action rescue; "
+        "snf-manage server-modify 42 --tag-add rack7 --tag-namespace system"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -35,15 +43,19 @@ class Command(SynnefoCommand):
         add("--suspended", type=strict_bool, metavar="True|False", help="Whether users may act on it.")
         add("--flavor", metavar="ID", help="New flavor, of a stopped server, with the same disk.")
         add("--action", choices=sorted(ACTIONS), help="What to do with it.")
+        add_tag_options(parser)
         add_wait_option(parser, default=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
         server = find_server(options["server_id"])
         if options["action"] and options["flavor"]:
             raise CommandError("--action and --flavor start a job each: give one of them")
+        tags = wants_tags(options)
         self._change_row(server, options)
         intent = self._start_job(server, options)
         follow(self, intent, wait=options["wait"])
+        for change in change_tags(server, options) if tags else ():
+            follow(self, change, wait=options["wait"])
 
     def _change_row(self, server: Server, options: dict[str, Any]) -> None:
         administrator = Credentials.administrator()

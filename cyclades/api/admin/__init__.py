@@ -1,0 +1,1 @@
+"""Numbers for administrators (compute contract 18.3)."""

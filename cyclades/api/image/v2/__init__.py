@@ -1,0 +1,1 @@
+"""Glance's second dialect over the same images (image contract 11)."""

@@ -1,0 +1,1 @@
+"""The SSH keys of the web interface (compute contract 12.2)."""

@@ -1,0 +1,136 @@
+"""Volumes: made, attached, moved between servers, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cyclades.burnin.failures import CheckFailed, check, same
+from cyclades.burnin.ledger import DISK
+from cyclades.burnin.suite import step
+from cyclades.burnin.suites.cloud import CloudSuite, Item, Server
+
+_SIZE = 1
+
+
+class VolumeTestSuite(CloudSuite):
+    """Volumes of both kinds: those that can move between servers and those that stay."""
+
+    name = "VolumeTestSuite"
+    services = (*CloudSuite.services, "volume")
+
+    # -- what the steps use ------------------------------------------------------------------------
+
+    def _volume(self, volume: object) -> Item:
+        shown: Item = self.call("volume", "GET", f"volumes/{volume}")["volume"]
+        return shown
+
+    def _wait_volume(self, volume: object, status: str, *through: str) -> None:
+        self.wait(f"volume {volume}", lambda: self._volume(volume)["status"], until=status, through=through)
+
+    def _create(self, what: str, kind: Item, server: Server | None) -> str:
+        body: dict[str, Any] = {"size": _SIZE, "display_name": self.label(what), "volume_type": kind["id"]}
+        if server is not None:
+            body["server_id"] = str(server.id)
+        final = "in_use" if server else "available"
+        with self.ledger.change(self.project, {DISK: _SIZE << 30}):
+            made = self.call("volume", "POST", "volumes", json={"volume": body}, expect=202)["volume"]
+            self.on_cleanup(f"volume {made['id']}", lambda: self._forget(made["id"]))
+            self._wait_volume(made["id"], final, "creating")
+        shown = self._volume(made["id"])
+        same("the volume's name", shown["display_name"], body["display_name"])
+        same("the volume's size", shown["size"], _SIZE)
+        same("the volume's project", shown["tenant_id"], self.project)
+        return str(made["id"])
+
+    def _forget(self, volume: str) -> None:
+        if self._volume(volume)["status"] not in ("deleted", "deleting"):
+            self.client.ask("volume", "DELETE", f"volumes/{volume}", expect=None)
+
+    def _attachments(self, server: Server) -> list[str]:
+        path = f"servers/{server.id}/os-volume_attachments"
+        listed = self.call("compute", "GET", path)["volumeAttachments"]
+        return [str(item["volumeId"]) for item in listed]
+
+    def _attach(self, server: Server, volume: str) -> None:
+        body = {"volumeAttachment": {"volumeId": volume}}
+        path = f"servers/{server.id}/os-volume_attachments"
+        self.client.ask("compute", "POST", path, json=body, expect=(200, 202))
+        self._wait_volume(volume, "in_use", "attaching")
+        check(volume in self._attachments(server), f"volume {volume} is not on server {server.id}")
+
+    def _detach(self, server: Server, volume: str) -> None:
+        path = f"servers/{server.id}/os-volume_attachments/{volume}"
+        self.client.ask("compute", "DELETE", path, expect=202)
+        self._wait_volume(volume, "available", "detaching", "in-use")
+        check(volume not in self._attachments(server), f"volume {volume} is still on server {server.id}")
+
+    def _delete(self, volume: str, *through: str) -> None:
+        with self.ledger.change(self.project, {DISK: -_SIZE << 30}):
+            self.client.ask("volume", "DELETE", f"volumes/{volume}", expect=202)
+            self._wait_volume(volume, "deleted", "deleting", *through)
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    @step("there are volume types of both kinds")
+    def kinds(self) -> None:
+        types = self.call("volume", "GET", "types")["volume_types"]
+        self.detachable = self._kind(types, self.options.detachable_type, True)
+        self.fixed = self._kind(types, self.options.other_type, False)
+
+    def _kind(self, types: list[Item], wanted: str | None, detachable: bool) -> Item:
+        for item in types:
+            if bool(item["SNF:detachable"]) is detachable and wanted in (None, str(item["id"])):
+                return item
+        word = "detachable" if detachable else "non-detachable"
+        raise CheckFailed(f"there is no {word} volume type{f' {wanted}' if wanted else ''}")
+
+    def _server(self, what: str, kind: Item) -> Server:
+        choices = self.options.volume_flavors
+        flavor = self.choose_flavor(template=kind["SNF:disk_template"], choices=choices)
+        server = self.create_server(what, self.choose_image(), flavor, networks=[])
+        self.wait_server(server, "ACTIVE", "BUILD")
+        same(f"volumes of the new server {server.id}", len(self._attachments(server)), 1)
+        return server
+
+    @step("a server for each kind has one volume")
+    def servers_of_kinds(self) -> None:
+        self.first = self._server("volumes 1", self.detachable)
+        self.second = self._server("volumes 2", self.detachable)
+        self.plain = self._server("volumes 3", self.fixed)
+
+    @step("a volume of its own is made and charged")
+    def create(self) -> None:
+        self.volume = self._create("detachable", self.detachable, None)
+
+    @step("it is attached to a server")
+    def attach(self) -> None:
+        self._attach(self.first, self.volume)
+        same("volumes of the server", len(self._attachments(self.first)), 2)
+
+    @step("it is detached")
+    def detach(self) -> None:
+        self._detach(self.first, self.volume)
+
+    @step("it is attached to another server and detached again")
+    def move(self) -> None:
+        self._attach(self.second, self.volume)
+        self._detach(self.second, self.volume)
+
+    @step("it is deleted and no longer charged")
+    def delete(self) -> None:
+        self._delete(self.volume, "available")
+
+    @step("a volume is made on a server")
+    def create_on_server(self) -> None:
+        self.volume = self._create("on a server", self.fixed, self.plain)
+        same("volumes of the server", len(self._attachments(self.plain)), 2)
+
+    @step("it is deleted from there")
+    def delete_from_server(self) -> None:
+        self._delete(self.volume)
+        same("volumes of the server", len(self._attachments(self.plain)), 1)
+
+    @step("the servers are destroyed")
+    def remove(self) -> None:
+        for server in (self.first, self.second, self.plain):
+            self.destroy(server)

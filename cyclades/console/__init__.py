@@ -1,0 +1,1 @@
+"""Asking a console proxy for a server's screen. Imports no Django."""

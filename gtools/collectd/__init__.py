@@ -1,0 +1,1 @@
+"""Statistics of guests for collectd (ganeti-backend contract 12.1)."""

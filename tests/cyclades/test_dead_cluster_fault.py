@@ -1,0 +1,90 @@
+"""One cluster that hangs: jobs, placements and repairs of the others do not wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from cyclades.ganeti import allocator, clients, jobs, repair, requests, waiting
+from cyclades.models import Backend, Flavor, IntentState, JobIntent, Server, Task
+from synnefo import clock
+from synnefo.db.locks import atomic
+from tests.cyclades.ganeti_fixtures import FakeCluster, make_intent
+from tests.markers import needs_postgres
+
+pytestmark = [pytest.mark.fault, needs_postgres, pytest.mark.django_db(transaction=True)]
+
+#: Longer than anything here may take: whoever waits for the hanging cluster runs into it.
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def hanging(backend: Backend, monkeypatch, settings) -> Iterator[Backend]:
+    """A second backend, whose cluster answers nothing until the test is over."""
+    settings.GANETI_SUBMIT_IN_BACKGROUND = True
+    released = threading.Event()
+    dead, alive = FakeCluster(), FakeCluster()
+
+    def hang(_method: str) -> None:
+        released.wait(2 * PATIENCE)
+        raise clients.RapiUnavailable("no answer")
+
+    dead.before_call = hang
+    clients.forget_all()
+    monkeypatch.setattr(
+        clients, "new_client", lambda *, clustername, **_: dead if clustername == "dead.example" else alive
+    )
+    yield Backend.objects.create(
+        clustername="dead.example",
+        index=1,
+        disk_templates=["plain", "drbd"],
+        updated=clock.now(),
+        mfree=1 << 21,
+        mtotal=1 << 21,
+        dfree=1 << 25,
+        dtotal=1 << 25,
+    )
+    released.set()
+    clients.forget_all()
+
+
+def stop(server: Server) -> JobIntent:
+    with atomic():
+        return jobs.intend(server=server, operation=Task.STOP, payload=requests.shutdown_payload())
+
+
+def test_jobs_for_others_are_submitted(hanging: Backend, make_server: Callable[..., Server]) -> None:
+    for _ in range(20):
+        stop(make_server(backend=hanging))
+    assert waiting.wait_for_submission(stop(make_server()), timeout=PATIENCE)
+
+
+def test_servers_are_placed_elsewhere(hanging: Backend, backend: Backend, flavor: Flavor) -> None:
+    Backend.objects.filter(pk=hanging.pk).update(updated=clock.now() - timedelta(hours=1))
+    placed: list[str] = []
+
+    def place() -> None:
+        placed.append(allocator.allocate(user_id="u", project="p", flavor=flavor).clustername)
+
+    thread = threading.Thread(target=place, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert placed == [backend.clustername]
+
+
+def test_what_waits_for_others_is_repaired(hanging: Backend, make_server: Callable[..., Server]) -> None:
+    for number in range(3):
+        make_intent(
+            make_server(backend=hanging), Task.STOP, "shutdown", request_id=f"dead-{number}", attempts=1
+        )
+    waits = make_intent(make_server(), Task.STOP, "shutdown", request_id="alive")
+    JobIntent.objects.update(created=clock.now() - timedelta(hours=1))
+    thread = threading.Thread(target=repair.run_once, kwargs={"limit": 1}, daemon=True)
+    thread.start()
+    assert waiting.wait_for_submission(waits, timeout=PATIENCE)
+    waits.refresh_from_db()
+    assert waits.state == IntentState.SUBMITTED
+    assert thread.is_alive()

@@ -1,0 +1,127 @@
+"""Commands for servers' tags and rescue images (administrator's contract 4.3 and 4.4)."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from cyclades.logic import images
+from cyclades.models import RescueImage, Server, ServerState, ServerTag, TagStatus, Task
+from tests.cyclades.compute_fixtures import IMAGE_ID, SAMPLE_IMAGE
+
+pytestmark = [pytest.mark.db, pytest.mark.usefixtures("submitted")]
+
+
+def run(*arguments: str) -> object:
+    out = StringIO()
+    call_command(*arguments, "--output-format", "json", stdout=out, stderr=StringIO())
+    return json.loads(out.getvalue()) if out.getvalue() else None
+
+
+def tags(server: Server) -> list[tuple[str, str]]:
+    return list(ServerTag.objects.filter(server=server).order_by("pk").values_list("tag", "status"))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    from cyclades.management import waiting
+
+    monkeypatch.setattr(waiting, "_SUBMISSION_SECONDS", 0.0)
+
+
+def test_tags_are_changed_in_a_namespace(make_server):
+    server = make_server()
+    run("server-modify", str(server.pk), "--tag-add", "rack 7", "--tag-namespace", "system")
+    assert tags(server) == [("cyclades:system:rack 7", "PENDADD")]
+    ServerTag.objects.update(status=TagStatus.ACTIVE)
+    run("server-modify", f"snf-{server.pk}", "--tag-replace-all", "a,b")
+    run("server-modify", str(server.pk), "--tag-delete", "rack 7", "--tag-namespace", "system")
+    assert [tag for tag, _ in tags(server)] == ["cyclades:user:a", "cyclades:user:b"]
+    assert run("server-tag-exists", str(server.pk), "a") == [
+        {"tag": "a", "status": "PENDADD", "namespace": "user"}
+    ]
+    assert run("server-tag-exists", str(server.pk), "none") is None
+    ServerTag.objects.update(status=TagStatus.ACTIVE)
+    run("server-modify", str(server.pk), "--tag-delete-all")
+    assert tags(server) == []
+
+
+def test_tag_changes_that_cannot_be(make_server):
+    server = make_server()
+    for options in (
+        ("--tag-add", "a", "--tag-delete", "b"), ("--tag-add", "a/b"), ("--tag-delete", "none"),
+        ("--tag-delete-all",), ("--tag-add", "x" * 61),
+    ):  # fmt: skip
+        with pytest.raises(CommandError):
+            run("server-modify", str(server.pk), *options)
+
+
+def test_rescue_works_for_administrators_everywhere(make_server, settings):
+    settings.RESCUE_ENABLED = False
+    made = run("rescue-image-create", "--name", "grml", "--location", "grml.iso", "--default", "True")
+    assert (made["name"], made["location_type"], made["is_default"]) == ("grml", "file", True)
+    server = make_server(operstate=ServerState.STOPPED, suspended=True)
+    run("server-modify", str(server.pk), "--action", "rescue")
+    server.refresh_from_db()
+    assert server.task == Task.RESCUE
+    (row,) = run("rescue-image-list")
+    assert (row["id"], row["vms_using_image"]) == (made["id"], 1)
+    Server.objects.update(task="", rescue=True)
+    assert run("server-show", str(server.pk))["rescue_image"] == f"rescue image {made['id']} (grml)"
+    run("server-modify", str(server.pk), "--action", "unrescue")
+
+
+def test_a_new_default_takes_the_place_of_the_old(db):
+    for name in ("a", "b"):
+        run("rescue-image-create", "--location", name, "--default", "True")
+    first, second = RescueImage.objects.order_by("pk")
+    assert (first.is_default, second.is_default) == (False, True)
+    run("rescue-image-modify", str(first.pk), "--default", "True", "--target-os", "debian")
+    first.refresh_from_db()
+    assert (first.is_default, first.target_os) == (True, "debian")
+    run("rescue-image-remove", str(second.pk), "-f")
+    assert [row["id"] for row in run("rescue-image-list")] == [first.pk]
+    for arguments in (("--default", "False"), ("--deleted", "True"), ()):
+        with pytest.raises(CommandError):
+            run("rescue-image-modify", str(first.pk), *arguments)
+
+
+def test_dry_runs_change_nothing(db):
+    run("rescue-image-create", "--location", "a", "-n")
+    assert not RescueImage.objects.exists()
+    image = RescueImage.objects.create(name="a", location="a")
+    run("rescue-image-modify", str(image.pk), "--name", "b", "-n")
+    run("rescue-image-remove", str(image.pk), "-n")
+    image.refresh_from_db()
+    assert (image.name, image.deleted) == ("a", False)
+
+
+def test_names_of_images_are_looked_up_together(make_server, monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(images, "list_images", lambda credentials: [SAMPLE_IMAGE])
+    for _ in range(5):
+        make_server()
+    with django_assert_max_num_queries(4):
+        rows = run("server-list", "--image-name", "-o", "id")
+    assert {row["image.name"] for row in rows} == {"Debian"}
+
+
+@pytest.mark.parametrize(
+    ("volume", "with_image"),
+    [("size=30", True), (f"size=30,image={IMAGE_ID}", True), (f"size=30,image={IMAGE_ID}", False)],
+)
+def test_server_create_makes_the_disks_it_is_told(person, backend, flavor, image, volume, with_image):
+    options = ["--name", "n", "--user", person.uuid, "--flavor", str(flavor.pk), "--password", "p"]
+    run("server-create", *options, *(["--image", image.id] if with_image else []), "--volume", volume)
+    disk = Server.objects.get().volumes.get()
+    assert (disk.size, disk.source, disk.index) == (30, f"image:{image.id}", 0)
+
+
+def test_server_create_refuses_disks_that_cannot_be(person, backend, flavor, image):
+    options = ["--name", "n", "--user", person.uuid, "--flavor", str(flavor.pk), "--password", "p"]
+    for volume in ("size=x", "size=1,id=2", "id=x", "image=a", "size=1,image=a,snapshot=b", "a"):
+        with pytest.raises(CommandError):
+            run("server-create", *options, "--image", image.id, "--volume", volume)
+    assert not Server.objects.exists()
