@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 AVAILABLE, BROKEN = 1, -1
 MAX_JOBS = 50
 _OPEN = (IntentState.PENDING, IntentState.SUBMITTED)
+#: Hypervisors whose running instances' disks are copied as of one moment; ``fake`` ones write nothing.
+_COPIED_RUNNING = ("kvm", "fake")
 #: Longer than everything that one attempt may take.
 _LEASE = timedelta(seconds=180)
 _ACTIVATION_SECONDS = 90.0
@@ -104,6 +106,8 @@ def _locate(job: SnapshotJob) -> SnapshotRequest:
         shown = rapi.GetInstance(instance)
         if job.disk not in (shown.get("disk.names") or []):
             raise LookupError(f"{instance} has no disk {job.disk}")
+        if shown.get("oper_state") and job.backend.hypervisor not in _COPIED_RUNNING:
+            raise LookupError(f"{instance} runs: its disk can be copied when it is stopped")
         index = shown["disk.names"].index(job.disk)
         activation = rapi.ActivateInstanceDisks(instance, reason=f"snapshot {job.pk}")
         ended = rapi.WaitForJobCompletion(activation, timeout=_ACTIVATION_SECONDS)

@@ -15,7 +15,7 @@ from django.http import HttpResponse
 
 from cyclades.dispatcher import handlers
 from cyclades.ganeti import snapshot_jobs
-from cyclades.models import ServerMetadata, SnapshotJob, Volume
+from cyclades.models import Backend, ServerMetadata, SnapshotJob, Volume
 from gtools.osprovider import node_config
 from gtools.snapshots.agent import Agent, AgentOptions
 from gtools.snapshots.sources import Places
@@ -39,7 +39,7 @@ KEYS = {
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is sent but by the tests themselves."""
-    monkeypatch.setattr(snapshot_jobs, "_send_after_commit", lambda number: None)
+    monkeypatch.setattr(snapshot_jobs, "_send_after_commit", lambda *arguments: None)
 
 
 @pytest.fixture(autouse=True)
@@ -367,12 +367,12 @@ def test_what_waits_in_vain_is_reconciled(owner: ImageUser, volume: Volume) -> N
 class OneInstance:
     """A cluster that knows one instance with one disk."""
 
-    def __init__(self, server_id: int, disk: str, path: Path) -> None:
-        self.name, self.disk, self.path = f"snf-{server_id}", disk, path
+    def __init__(self, server_id: int, disk: str, path: Path, *, runs: bool = False) -> None:
+        self.name, self.disk, self.path, self.runs = f"snf-{server_id}", disk, path, runs
 
     def GetInstance(self, name: str) -> dict[str, Any]:
         assert name == self.name
-        return {"disk.names": ["other", self.disk]}
+        return {"disk.names": ["other", self.disk], "oper_state": self.runs}
 
     def ActivateInstanceDisks(self, name: str, *, reason: str) -> int:
         return 5
@@ -380,6 +380,29 @@ class OneInstance:
     def WaitForJobCompletion(self, job_id: int, *, timeout: float) -> dict[str, Any]:
         rows = [["node1", "disk/0", "/nowhere"], ["node1", "disk/1", str(self.path)]]
         return {"status": "success", "opresult": [rows]}
+
+
+@pytest.mark.parametrize(
+    ("hypervisor", "runs", "is_asked"),
+    [("xen-pvm", True, False), ("xen-hvm", True, False), ("xen-pvm", False, True), ("kvm", True, True)],
+)
+def test_a_running_disk_waits_where_its_copy_would_be_torn(
+    owner: ImageUser,
+    volume: Volume,
+    monkeypatch: pytest.MonkeyPatch,
+    hypervisor: str,
+    runs: bool,
+    is_asked: bool,
+) -> None:
+    create(owner, volume)
+    Backend.objects.update(hypervisor=hypervisor)
+    cluster = OneInstance(volume.machine_id, f"snf-vol-{volume.pk}", Path("/nowhere"), runs=runs)
+    monkeypatch.setattr(snapshot_jobs.clients, "rapi_for", lambda backend: nullcontext(cluster))
+    published: list[object] = []
+    monkeypatch.setattr(snapshot_jobs, "_publish", published.append)
+    assert snapshot_jobs.send(SnapshotJob.objects.get().pk) is is_asked
+    assert bool(published) is is_asked
+    assert ("runs" in SnapshotJob.objects.get().last_error) is not is_asked
 
 
 def test_from_the_request_to_the_bytes_through_node_and_dispatcher(
