@@ -37,7 +37,7 @@ packages: $(VENV)/.test
 
 ## test: install what the tests need, start private servers, run everything
 test: packages
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(PYTEST_ARGS)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(PYTEST_ARGS)
 
 ## lint: style, types and layering
 lint: $(VENV)/.test

@@ -19,8 +19,9 @@ class AstakosConfig(AppConfig):
         """Tell the kernel's commands how to translate user ids, the shell about the account's pages."""
         from astakos.logic import login_checks
         from astakos.public import user_catalog
-        from astakos.web import navigation
+        from astakos.web import navigation, shell
 
         users.provide_catalog(user_catalog)
         navigation.register()
+        shell.register()
         login_checks.register()

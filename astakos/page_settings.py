@@ -44,7 +44,9 @@ declare(
 )  # fmt: skip
 declare(
     "ASTAKOS_RESOURCES_META", {}, type=dict, conf=_SETTINGS,
-    help="Other titles and explanations of resources: {'cyclades.vm': {'title': …, 'help': …}}.",
+    help="How pages present resources, by name: report_desc (or title, verbose_name), help_text (or help), "
+    "help_text_input_total, help_text_input_each and placeholder for applications, and group "
+    "(storage, compute, network, accounts).",
 )  # fmt: skip
 declare(
     "UI_STEPUP_MAX_AGE", 900, type=int, conf=_SETTINGS,

@@ -35,6 +35,7 @@ from astakos.logic.users import UserCatalog
 from synnefo.api import request_token
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic
+from synnefo.db.prepared import Statement
 from synnefo.errors import Unauthorized
 
 __all__ = [
@@ -204,14 +205,21 @@ def issue_commission(
     provisions: Sequence[Provision],
     force: bool = False,
     auto_accept: bool = False,
+    first: Sequence[Statement] = (),
 ) -> int:
     """Reserve *provisions* in the caller's transaction and return the serial (identity contract 2.5).
 
-    All or nothing, and nothing is written before every check passed. Raises ``OverLimit`` or ``NotFound``,
+    All or nothing, and nothing is written before every check passed. *first* are statements of the caller
+    that are executed before, on PostgreSQL in the same round trip. Raises ``OverLimit`` or ``NotFound``,
     both with ``data`` as the quota API shows it.
     """
     return commissions.issue(
-        clientkey=clientkey, name=name, provisions=provisions, force=force, auto_accept=auto_accept
+        clientkey=clientkey,
+        name=name,
+        provisions=provisions,
+        force=force,
+        auto_accept=auto_accept,
+        first=first,
     )
 
 

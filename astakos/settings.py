@@ -76,5 +76,5 @@ declare(
 )  # fmt: skip
 declare_family(
     "ASTAKOS_<ID>_MESSAGE", type=str, conf=_SETTINGS,
-    help="Replaces the text <ID> of a page or the subject of a mail, with its %(name)s fields.",
+    help="Replaces the subject <ID> of a mail, with its %(name)s fields; texts of pages are in templates.",
 )  # fmt: skip

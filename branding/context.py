@@ -57,6 +57,26 @@ class Shell:
         return self._request.get_full_path()
 
     @property
+    def update_interval(self) -> int:
+        """Return after how many milliseconds an open page asks what has changed."""
+        return int(settings.UI_UPDATE_INTERVAL)
+
+    @property
+    def update_increase(self) -> int:
+        """Return by how many milliseconds quiet makes it ask later."""
+        return int(settings.UI_UPDATE_INTERVAL_INCREASE)
+
+    @property
+    def update_fast(self) -> int:
+        """Return after how many milliseconds it asks while something is under way."""
+        return int(settings.UI_UPDATE_INTERVAL_FAST)
+
+    @property
+    def update_longest(self) -> int:
+        """Return the most milliseconds between two questions."""
+        return int(settings.UI_UPDATE_INTERVAL_MAX)
+
+    @property
     def request_id(self) -> str:
         """Return the id of this request, for error pages."""
         return request_id.current()

@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from branding import identity, preferences
+from branding.fault_texts import text_of
 from synnefo import request_id
 from synnefo.api import fault_response
 from synnefo.api.responses import finish
@@ -78,7 +79,12 @@ def fault_page(request: HttpRequest, error: SynnefoError) -> HttpResponseBase:
     template = f"{error.code}.html" if error.code in (400, 403, 404) else "branding/error_page.html"
     with translation.override(preferences.language_of(request)):
         title, text = _words(error)
-        shown = error.message if error.message not in ("", "Forbidden", text) and error.code != 404 else ""
+        message = text_of(error)
+        shown = (
+            message
+            if error.message not in ("", "Forbidden") and message != text and error.code != 404
+            else ""
+        )
         response = _page(request, error.code, template, title, text, shown, details=error.details)
     for header, value in error.headers.items():
         response[header] = value

@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 
 from branding import errors, preferences
 from synnefo.errors import SynnefoError
+from synnefo.page_middleware import api_prefixes
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -24,9 +25,12 @@ class PagesMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        self._api_prefixes = api_prefixes()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer *request*, and leave no language behind in the thread."""
+        if request.path_info.startswith(self._api_prefixes):
+            return self.get_response(request)
         with translation.override(None):
             translation.deactivate()
             response = self.get_response(request)

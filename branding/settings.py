@@ -116,3 +116,38 @@ declare(
     conf=_CONF,
     help="Address that browsers send reports about the content security policy to; empty for none.",
 )
+declare(
+    "UI_NOTIFICATIONS_DAYS",
+    90,
+    type=int,
+    conf=_CONF,
+    help="Days for which users' notifications are kept; cleanup-full deletes older ones.",
+)
+declare(
+    "UI_UPDATE_INTERVAL",
+    5000,
+    type=int,
+    conf=_CONF,
+    help="Milliseconds after which an open page asks what has changed.",
+)
+declare(
+    "UI_UPDATE_INTERVAL_INCREASE",
+    1250,
+    type=int,
+    conf=_CONF,
+    help="Milliseconds added after every four questions in a row that brought nothing new.",
+)
+declare(
+    "UI_UPDATE_INTERVAL_FAST",
+    2500,
+    type=int,
+    conf=_CONF,
+    help="Milliseconds between two questions while something of the user's is under way.",
+)
+declare(
+    "UI_UPDATE_INTERVAL_MAX",
+    15000,
+    type=int,
+    conf=_CONF,
+    help="The most milliseconds between two questions of an open page.",
+)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from branding import views
+from branding import shell_views, views
 
 urlpatterns: list[URLPattern] = [
     path("branding/theme.css", views.theme, name="branding-theme"),
     path("branding/manifest.webmanifest", views.manifest, name="branding-manifest"),
     path("_ui/close-notice", views.close_notice, name="branding-close-notice"),
     path("_ui/prefs", views.preferences, name="branding-preferences"),
+    path("_ui/search", shell_views.find, name="branding-search"),
+    path("_ui/notifications", shell_views.notes, name="branding-notifications"),
+    path("_ui/notifications/read", shell_views.mark_read, name="branding-notifications-read"),
+    path("_ui/events", shell_views.events, name="branding-events"),
+    path("_ui/shortcuts", shell_views.shortcuts, name="branding-shortcuts"),
 ]

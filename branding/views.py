@@ -65,8 +65,17 @@ def _back(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def preferences(request: HttpRequest) -> HttpResponse:
-    """Keep a choice of theme or language and go back to where it was made."""
+    """Keep a choice of theme, language, shortcuts, columns or rows and go back to where it was made."""
     response = _back(request)
-    changes = {key: request.POST[key][:16] for key in ("theme", "language") if key in request.POST}
+    changes = {
+        key: request.POST[key][:16]
+        for key in ("theme", "language", "shortcuts", "rows")
+        if key in request.POST
+    }
+    if "table" in request.POST:
+        shown = set(request.POST.getlist("shown"))
+        hidden = [column for column in request.POST.getlist("column") if column not in shown]
+        now = choices.of_request(request).hidden
+        changes["hidden"] = choices.with_hidden(now, request.POST["table"], hidden)
     choices.save(request, response, changes)
     return response

@@ -56,7 +56,8 @@ declare(
     {},
     type=dict,
     conf=_API,
-    help="Server port to (host, port), or to a callable of (address, server id, host name, owner).",
+    help="Server port to (host, port), or to a callable of (address, server id, host name, owner) or its "
+    "dotted path.",
 )
 declare(
     "VM_PASSWORD_TIMEOUT",
@@ -202,7 +203,7 @@ declare(
     "okeanos",
     type=str,
     conf=_API,
-    help="User whose images count as the site's own in the statistics.",
+    help="User (uuid or e-mail) whose images count as the site's own in the statistics.",
 )
 declare(
     "CYCLADES_VNCAUTHPROXY_OPTS",

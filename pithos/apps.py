@@ -10,3 +10,9 @@ class PithosConfig(AppConfig):
     label = "pithos"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Object storage"
+
+    def ready(self) -> None:
+        """Tell the shell around all pages what object storage has to say."""
+        from pithos.web import shell
+
+        shell.register()

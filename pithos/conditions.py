@@ -55,7 +55,8 @@ def _bare(tag: str) -> str:
 
 
 def _matches(tags: frozenset[str], etag: str | None) -> bool:
-    return etag is not None and ("*" in tags or etag.lower() in tags)
+    # Those of large objects are kept with their quotes.
+    return etag is not None and ("*" in tags or _bare(etag) in tags)
 
 
 def check_dates(headers: Mapping[str, str], modified: datetime) -> None:
@@ -83,7 +84,7 @@ def range_applies(header: str | None, etag: str, modified: datetime) -> bool:
     date = http_date_seconds(header)
     if date is not None:
         return date == int(modified.timestamp())
-    return _bare(header.strip()) == etag.lower()
+    return _bare(header.strip()) == _bare(etag)
 
 
 def http_date_seconds(header: str | None) -> int | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from pithos.blocks import BlockStore, BlockStoreError, StoreFull
 from synnefo.errors import InsufficientStorage, ServiceUnavailable
@@ -21,6 +22,7 @@ from synnefo.errors import InsufficientStorage, ServiceUnavailable
 log = logging.getLogger("pithos.blocks")
 
 _IN_FLIGHT = 2
+_AHEAD = 2
 _PIECE = 1 << 20
 _executor: tuple[int, ThreadPoolExecutor] | None = None
 _executor_lock = threading.Lock()
@@ -112,13 +114,50 @@ def read_range(store: BlockStore, digests: Sequence[bytes], offset: int, length:
 
     What a block lacks up to the block size are NULs. Raises BlockStoreError at the block that is bad.
     """
+    spans = _spans(store, digests, offset, length)
+    if store.has_files:  # the system reads files ahead by itself
+        for digest, start, stop in spans:
+            yield from _read_block(store, digest, start, stop)
+    else:
+        yield from _read_ahead(store, spans)
+
+
+def _spans(
+    store: BlockStore, digests: Sequence[bytes], offset: int, length: int
+) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the blocks that the bytes lie in, with the first byte of each and the one behind the last."""
     position = offset
     end = offset + length
     while position < end:
         index, start = divmod(position, store.block_size)
         stop = min(store.block_size, start + end - position)
-        yield from _read_block(store, digests[index], start, stop)
+        yield digests[index], start, stop
         position += stop - start
+
+
+def _read_ahead(store: BlockStore, spans: Iterator[tuple[bytes, int, int]]) -> Iterator[bytes]:
+    """Yield the blocks' bytes; while one is sent the next two are fetched, so that three are in memory.
+
+    The first is passed on piece by piece as it comes, for the sake of who waits for it.
+    """
+    first = next(spans, None)
+    if first is None:
+        return
+    executor = _shared_executor()
+    pending = deque(executor.submit(_fetch, store, *span) for span in islice(spans, _AHEAD))
+    try:
+        yield from _read_block(store, *first)
+        while pending:
+            pieces = pending.popleft().result()
+            pending.extend(executor.submit(_fetch, store, *span) for span in islice(spans, 1))
+            yield from pieces
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _fetch(store: BlockStore, digest: bytes, start: int, stop: int) -> list[bytes]:
+    return list(_read_block(store, digest, start, stop))
 
 
 def _read_block(store: BlockStore, digest: bytes, start: int, stop: int) -> Iterator[bytes]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from pithos.api import accounts, containers, objects, proxy, public_links, top
+from pithos.api.places import VERSION, below
 from pithos.api.service import optional_caller, service
 from pithos.api.swift import routes as swift_routes
 from pithos.api.user_content import public_service
-from pithos.web import view
+from pithos.web import slashes, view
 
-_ACCOUNT = r"(?P<account>[^/]+)"
-_CONTAINER = rf"{_ACCOUNT}/(?P<container>[^/]+)"
-_OBJECT = rf"{_CONTAINER}/(?P<name>[\s\S]+)"
+_PLACES = below()
 
 _object_store = [
     *swift_routes.patterns,
-    service.route(r"v1(?:\.0)?/?", GET=top.show, auth=optional_caller),
-    service.route(rf"v1(?:\.0)?/{_ACCOUNT}/?", HEAD=accounts.head, POST=accounts.update, GET=accounts.show),
+    service.route(f"{VERSION}/?", GET=top.show, auth=optional_caller),
+    service.route(_PLACES.account, HEAD=accounts.head, POST=accounts.update, GET=accounts.show),
     service.route(
-        rf"v1(?:\.0)?/{_CONTAINER}/?",
+        _PLACES.container,
         HEAD=containers.head,
         PUT=containers.put,
         POST=containers.update,
@@ -27,7 +26,7 @@ _object_store = [
         GET=containers.show,
     ),
     service.route(
-        rf"v1(?:\.0)?/{_OBJECT}",
+        _PLACES.object,
         HEAD=objects.head,
         GET=objects.show,
         PUT=objects.put,
@@ -44,6 +43,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     public_service.route(
         r"public/(?P<public_id>[^/]+)/?", HEAD=public_links.head, GET=public_links.show, auth=False
     ),
-    view.service.route(rf"ui/view/{_OBJECT}", GET=view.show, HEAD=view.show, auth=False),
+    slashes.service.route(r"ui", GET=slashes.add, HEAD=slashes.add, auth=False),
+    slashes.service.route(r"public", GET=slashes.add, HEAD=slashes.add, auth=False),
+    view.service.route(below(version="ui/view/").object, GET=view.show, HEAD=view.show, auth=False),
     *proxy.patterns(),
 ]

@@ -14,9 +14,10 @@ def record(credentials: Credentials, action: str, target: str, **details: Any) -
     ``action`` is ``<noun>.<verb>`` such as ``server.create``; ``target`` names the object, such as
     ``server:42``; ``details`` are JSON values and must hold no secret.
     """
+    from synnefo.db import rows
     from synnefo.models import AuditRecord
 
-    AuditRecord.objects.create(
+    written = AuditRecord(
         created=clock.now(),
         actor="administrator" if credentials.is_admin and not credentials.user_id else credentials.user_id,
         action=action,
@@ -24,3 +25,4 @@ def record(credentials: Credentials, action: str, target: str, **details: Any) -
         request_id=credentials.request_id or request_id.current(),
         details=details,
     )
+    rows.insert(written)

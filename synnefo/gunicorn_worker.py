@@ -8,16 +8,77 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import time
 from typing import Any
 
+from gunicorn import util
+from gunicorn.http import wsgi
+from gunicorn.http.body import Body, LengthReader
 from gunicorn.workers.gthread import ThreadWorker
 
 #: Seconds a client has for a request's line and headers, however often it sends something.
 HEAD_SECONDS = float(os.environ.get("SYNNEFO_HEAD_SECONDS", "20"))
 #: Seconds without any progress of a body, in either direction.
 SILENCE_SECONDS = float(os.environ.get("SYNNEFO_SILENCE_SECONDS", "60"))
+#: Bytes sent at a time, for which a slow client has ``SILENCE_SECONDS``.
+STEP_BYTES = 256 << 10
+#: Seconds for which a thread waits for another request of the connection it has just served.
+LINGER_SECONDS = 0.005
+
+
+class DirectBody(Body):  # type: ignore[misc]  # gunicorn has no types
+    """A body of known length that is also received straight into the reader's own memory.
+
+    ``read`` copies what it receives several times; for a large upload that is most of the work.
+    """
+
+    def readinto(self, target: memoryview) -> int:
+        """Receive something into *target*; return how many bytes, 0 at the end or when the client left."""
+        if self.buf.tell():
+            data = self.read(min(len(target), self.buf.tell()))
+            target[: len(data)] = data
+            return len(data)
+        unreader, wanted = self.reader.unreader, min(len(target), self.reader.length)
+        waiting = min(wanted, len(unreader.buf.getvalue()))
+        if waiting or not wanted:
+            data = self._read_reader(waiting)
+            target[: len(data)] = data
+            return len(data)
+        try:
+            received: int = unreader.sock.recv_into(target[:wanted])
+        except Exception:
+            self.failed = True
+            raise
+        self.reader.length -= received
+        return received
+
+
+class DatedResponse(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
+    """An answer to a question says when that was asked, not when the answer was ready.
+
+    Clients go on from that moment when they ask what has changed since (compute contract 4.1): nothing that
+    happened while a long list was made may be missing then.
+    """
+
+    def __init__(self, req: Any, *args: Any) -> None:
+        super().__init__(req, *args)
+        self._asked = f"Date: {util.http_date()}\r\n" if req.method in ("GET", "HEAD") else ""
+
+    def default_headers(self) -> list[str]:
+        """Return the lines that every answer begins with."""
+        lines: list[str] = super().default_headers()
+        return [self._asked if self._asked and line.startswith("Date: ") else line for line in lines]
+
+    def write(self, arg: bytes) -> None:
+        """Send a piece of the body in steps: the socket's time limit is for all that is sent at once."""
+        for start in range(0, len(arg), STEP_BYTES) or (0,):
+            super().write(arg[start : start + STEP_BYTES])
+
+
+#: The class that ``wsgi.create`` makes; there is no other way to say so.
+wsgi.Response = DatedResponse
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -28,7 +89,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._reading_heads: dict[int, tuple[Any, float]] = {}
 
     def handle(self, conn: Any) -> Any:
-        """Serve one request of *conn*; called in a thread."""
+        """Serve requests of *conn* as long as they follow one another closely; called in a thread.
+
+        Handing a connection to the main thread and back costs more than many a request. Nobody waits for
+        the thread meanwhile: it goes on only while no other connection has something to do.
+        """
+        kept = self._handle_one(conn)
+        while kept is True and self.alive and not self.tpool._work_queue.qsize() and _has_more(conn):
+            kept = self._handle_one(conn)
+        return kept
+
+    def _handle_one(self, conn: Any) -> Any:
         self._reading_heads[id(conn)] = (conn, time.monotonic() + HEAD_SECONDS)
         try:
             return super().handle(conn)
@@ -39,6 +110,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer a request whose head has arrived."""
         self._reading_heads.pop(id(conn), None)
         conn.sock.settimeout(SILENCE_SECONDS)
+        if type(req.body) is Body and type(req.body.reader) is LengthReader:
+            req.body = DirectBody(req.body.reader)
         return super().handle_request(req, conn)
 
     def murder_pending(self) -> None:
@@ -50,3 +123,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 # The thread that reads sees the end of the stream.
                 with contextlib.suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _has_more(conn: Any) -> bool:
+    """Tell whether the next request begins to arrive within ``LINGER_SECONDS``."""
+    if conn.is_http2 or conn.parser.unreader.buf.getvalue():
+        return False  # gunicorn knows what to do
+    waiting = select.poll()
+    waiting.register(conn.sock, select.POLLIN)
+    return bool(waiting.poll(LINGER_SECONDS * 1000))

@@ -1,4 +1,4 @@
-"""The kernel's tables: who did what, and how often something was tried."""
+"""The kernel's tables: who did what, who is to know of it, and how often something was tried."""
 
 from __future__ import annotations
 
@@ -35,3 +35,31 @@ class RateLimitCounter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.count}"
+
+
+class Notification(models.Model):
+    """Something a user should know of, written in the transaction of what it tells.
+
+    ``kind`` chooses the text, which is made in the reader's language from ``details``; ``target`` is the
+    object it is about, as in the audit trail. ``read`` is when the user saw it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.CharField(max_length=100)
+    kind = models.CharField(max_length=64)
+    target = models.CharField(max_length=255)
+    details = models.JSONField(default=dict)
+    created = models.DateTimeField(db_index=True)
+    read = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "synnefo_notification"
+        indexes = [
+            models.Index(fields=["user", "-id"], name="synnefo_notification_user_idx"),
+            models.Index(
+                fields=["user"], name="synnefo_notification_open_idx", condition=models.Q(read__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target} for {self.user}"

@@ -87,7 +87,11 @@ def declare_queue(client: Client, node: str) -> str:
     return queue
 
 
-def outcome_fields(request: SnapshotRequest, mapfile: str | None) -> Mapping[str, Any]:
-    """Return the ``job_fields`` of an answer: which snapshot, and what its map is called."""
-    info = {"snapshot_info": json.dumps({"snapshot_id": request.snapshot_id})}
-    return {"disks": [[request.disk, info if mapfile is None else {**info, "mapfile": mapfile}]]}
+def outcome_fields(request: SnapshotRequest, mapfile: str | None, progress: int = 0) -> Mapping[str, Any]:
+    """Return the ``job_fields`` of an answer: which snapshot, what its map is called, per cent copied."""
+    info: dict[str, Any] = {"snapshot_info": json.dumps({"snapshot_id": request.snapshot_id})}
+    if mapfile is not None:
+        info["mapfile"] = mapfile
+    if progress:
+        info["progress"] = progress
+    return {"disks": [[request.disk, info]]}

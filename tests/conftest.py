@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
 from django.db import connection
 
-from tests import environment, flushing
+from tests import built_once, environment, flushing
 from tests.kept import kept  # noqa: F401
 from tests.lab import migrated
+from tests.lab.demo import Demo, running_demo
 from tests.lab.ganeti import GanetiCluster
 from tests.lab.instance import Instance, Unavailable
 from tests.lab.kamaki import PYTHON_MISSING, Kamaki, kamaki_program
@@ -21,6 +23,12 @@ from tests.lab.names import resolve_here
 from tests.lab.packages import why_missing
 from tests.lab.rabbitmq import RabbitMQ
 from tests.scheduling import ByUnit, order, unit_of
+
+# Workers, daemons and commands would each translate all sources anew where this is switched off.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+built_once.static_files()
+built_once.routes()
 
 _Component = TypeVar("_Component", bound=Instance | RabbitMQ)
 
@@ -53,7 +61,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[RabbitMQ]:
-    """One RabbitMQ node for tests that leave it running."""
+    """One RabbitMQ node; whoever stops it starts it again."""
     broker = started(RabbitMQ)
     yield broker
     broker.stop()
@@ -83,6 +91,13 @@ def ganeti_kvm() -> Iterator[GanetiCluster]:
     with resolve_here(cluster.names):
         yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demo cloud, as ``make run`` starts it; who changes it leaves it as it was."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as cloud:
+        yield cloud
 
 
 @pytest.fixture

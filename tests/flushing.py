@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.commands import flush
 
-_KEPT = ("django_content_type", "auth_permission")
+KEPT = ("django_content_type", "auth_permission")
 
 
 def flush_only_filled_tables(connection: Any) -> None:
@@ -19,7 +19,7 @@ def flush_only_filled_tables(connection: Any) -> None:
 
     def sql_flush(self: Any, style: Any, tables: Sequence[str], **options: Any) -> list[str]:
         quote = self.quote_name
-        candidates = [table for table in tables if table not in _KEPT]
+        candidates = [table for table in tables if table not in KEPT]
         asked = " UNION ALL ".join(
             f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {quote(table)})" for table in candidates
         )

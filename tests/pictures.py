@@ -50,6 +50,19 @@ def _console_address(site: str, credentials: dict[str, str]) -> str:
     return url
 
 
+def _take_shell(page: Page, base: str, target: Path) -> None:
+    """Write the pictures of the search and of what the bell opens, which know of the console's server."""
+    page.goto(f"{base}/landing")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("first")
+    page.get_by_role("option").first.wait_for()
+    page.screenshot(path=str(target / "search.png"))
+    page.keyboard.press("Escape")
+    page.get_by_test_id("nav-notifications").click()
+    page.get_by_test_id("note").first.wait_for()
+    page.screenshot(path=str(target / "notifications.png"))
+
+
 def take(data: Path, target: Path) -> None:
     """Write all pictures of the demo that keeps its data in *data* into *target*."""
     credentials = json.loads((data / "credentials.json").read_text())
@@ -59,6 +72,7 @@ def take(data: Path, target: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(120_000)
         page.goto(f"{base}/login")
         page.screenshot(path=str(target / "login.png"))
         _sign_in(page, base, credentials)
@@ -73,6 +87,7 @@ def take(data: Path, target: Path) -> None:
         page.keyboard.type("hello")
         page.wait_for_timeout(1000)  # until the screen shows it
         page.screenshot(path=str(target / "console.png"))
+        _take_shell(page, base, target)
         browser.close()
 
 

@@ -36,6 +36,7 @@ else:
     }
 SECRET_KEY = "key-of-the-test-suite"
 SECRET_ENCRYPTION_KEY = "encryption-key-of-the-tests"
+CYCLADES_VNCAUTHPROXY_OPTS = [{"auth_password": "secret_password_of_the_tests"}]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOG_DIR = tempfile.mkdtemp(prefix="synnefo-test-logs-")
 PITHOS_BACKEND_BLOCK_PATH = tempfile.mkdtemp(prefix="synnefo-test-blocks-")

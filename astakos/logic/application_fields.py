@@ -11,6 +11,7 @@ from typing import Any
 from astakos.models import Policy, Resource, User
 from synnefo import clock
 from synnefo.errors import BadRequest
+from synnefo.texts import sentence
 from synnefo.units import INF
 
 MAX_NAME = 80
@@ -81,7 +82,7 @@ class FieldReader:
         self._max_members = self._read_max_members()
         for name in (*_TEXTS, "start_date", "end_date"):
             if not isinstance(body.get(name), str | None):
-                raise BadRequest(f"'{name}' must be a string")
+                raise BadRequest(sentence("'%(name)s' must be a string", name=name))
         if not isinstance(body.get("private"), bool | None):
             raise BadRequest("'private' must be true or false")
         if not isinstance(body.get("resources"), dict | None):
@@ -91,7 +92,7 @@ class FieldReader:
         """Return the checked fields; a new project needs a name and an end date."""
         for name in ("name", "end_date") if is_new else ():
             if not self._body.get(name):
-                raise BadRequest(f"'{name}' is required")
+                raise BadRequest(sentence("'%(name)s' is required", name=name))
         texts = {name: self._text(name, limit) for name, limit in _TEXTS.items()}
         end_date = self._date("end_date")
         if end_date is not None and end_date <= clock.now():
@@ -122,7 +123,9 @@ class FieldReader:
         if value is None:
             return None
         if not isinstance(value, str) or value not in _POLICIES:
-            raise BadRequest(f"'{name}' must be one of {', '.join(_POLICIES)}")
+            raise BadRequest(
+                sentence("'%(name)s' must be one of %(names)s", name=name, names=", ".join(_POLICIES))
+            )
         return _POLICIES[value]
 
     def _read_max_members(self) -> int | None:
@@ -131,7 +134,7 @@ class FieldReader:
             return None
         number = _amount(value) if isinstance(value, str) else value
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= INF:
-            raise BadRequest(f"'max_members' must be a number from 0 to {INF}, or 'inf'")
+            raise BadRequest(sentence("'max_members' must be a number from 0 to %(inf)s, or 'inf'", inf=INF))
         return number
 
     def _text(self, name: str, limit: int) -> str | None:
@@ -139,9 +142,11 @@ class FieldReader:
         if value is None:
             return None
         if len(value) > limit:
-            raise BadRequest(f"'{name}' has more than {limit} characters")
+            raise BadRequest(
+                sentence("'%(name)s' has more than %(limit)s characters", name=name, limit=limit)
+            )
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise BadRequest(f"'{name}' contains characters that cannot be stored")
+            raise BadRequest(sentence("'%(name)s' contains characters that cannot be stored", name=name))
         if name == "name" and not _NAME.fullmatch(value):
             raise BadRequest("'name' must have the form of a domain name, as in genome.lab.example.org")
         return value
@@ -157,13 +162,16 @@ class FieldReader:
         except (ValueError, OverflowError):
             pass
         raise BadRequest(
-            f"'{name}' must be an ISO 8601 date with a time zone, as in 2030-12-31T00:00:00+00:00"
+            sentence(
+                "'%(name)s' must be an ISO 8601 date with a time zone, as in 2030-12-31T00:00:00+00:00",
+                name=name,
+            )
         )
 
     def _resources(self) -> dict[str, Grant]:
         wanted: dict[str, Any] = self._body.get("resources") or {}
         if len(wanted) > _MAX_RESOURCES:
-            raise BadRequest(f"'resources' has more than {_MAX_RESOURCES} items")
+            raise BadRequest(sentence("'resources' has more than %(limit)s items", limit=_MAX_RESOURCES))
         known = (
             set(Resource.objects.filter(api_visible=True).values_list("name", flat=True)) if wanted else ()
         )
@@ -172,17 +180,28 @@ class FieldReader:
 
 def _grant(name: str, value: object, is_known: bool) -> Grant:
     if not is_known:
-        raise BadRequest(f"'resources': there is no resource {name[:100]}")
+        raise BadRequest(sentence("'resources': there is no resource %(name)s", name=name[:100]))
     if not isinstance(value, dict):
-        raise BadRequest(f"'resources': {name} must be an object")
+        raise BadRequest(sentence("'resources': %(name)s must be an object", name=name))
     numbers = []
     for key in ("project_capacity", "member_capacity"):
         number = value.get(key)
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= INF:
-            raise BadRequest(f"'resources': {key} of {name} must be a number from 0 to {INF}")
+            raise BadRequest(
+                sentence(
+                    "'resources': %(key)s of %(name)s must be a number from 0 to %(inf)s",
+                    key=key,
+                    name=name,
+                    inf=INF,
+                )
+            )
         numbers.append(number)
     if numbers[1] > numbers[0]:
-        raise BadRequest(f"'resources': member_capacity of {name} is larger than its project_capacity")
+        raise BadRequest(
+            sentence(
+                "'resources': member_capacity of %(name)s is larger than its project_capacity", name=name
+            )
+        )
     return Grant(*numbers)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from astakos.logic import pending_applications, project_mails, projects, quota_policy
+from astakos.logic import pending_applications, project_news, projects, quota_policy
 from astakos.logic.application_fields import ApplicationFields, FieldReader, Grant
 from astakos.logic.limits import sync_holdings
 from astakos.logic.project_queries import is_project_admin
@@ -33,6 +33,7 @@ from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, lock_rows, retry_on_deadlock
 from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound
+from synnefo.texts import sentence
 from synnefo.units import INF
 
 #: An application for a system project may not touch these.
@@ -74,7 +75,11 @@ def submit_modification(credentials: Credentials, *, project: str, body: Mapping
         if not (is_project_admin(credentials) or row.owner_id == submitter.pk):
             raise Forbidden("Only the owner may change the project")
         if row.state in (ProjectState.UNINITIALIZED, ProjectState.DELETED):
-            raise Conflict(f"Project {project} is {ProjectState(row.state).label}")
+            raise Conflict(
+                sentence(
+                    "Project %(project)s is %(state)s", project=project, state=ProjectState(row.state).label
+                )
+            )
         fields = reader.complete(is_new=False)
         columns = fields.columns()
         return _submit(
@@ -94,7 +99,7 @@ def _locked_project(uuid: str) -> Project:
     try:
         return lock_one(Project.objects.filter(uuid=uuid))
     except Project.DoesNotExist:
-        raise NotFound(f"There is no project {uuid}") from None
+        raise NotFound(sentence("There is no project %(project)s", project=uuid)) from None
 
 
 def _uninitialized_project(fields: ApplicationFields, owner: User) -> Project:
@@ -151,7 +156,9 @@ def _submit(
         force=is_project_admin(credentials),
     )
     if fixed:
-        raise Conflict(f"The {', '.join(fixed)} of a system project cannot be changed")
+        raise Conflict(
+            sentence("The %(names)s of a system project cannot be changed", names=", ".join(fixed))
+        )
     pending.update(state=ApplicationState.REPLACED)
     columns = fields.columns()
     if is_new:
@@ -176,7 +183,7 @@ def _submit(
     )  # fmt: skip
     project.last_application = application
     project.save(update_fields=["last_application"])
-    project_mails.submitted(application, is_new=is_new)
+    project_news.submitted(application, is_new=is_new)
     audit.record(
         credentials, "project.apply", f"project:{project.uuid}", application=application.pk, new=is_new
     )
@@ -193,13 +200,25 @@ def _locked_application(
     found = ProjectApplication.objects.filter(pk=application_id).values_list("project__uuid", flat=True)
     uuid = found.first() if 0 < application_id <= INF else None
     if uuid is None:
-        raise NotFound(f"There is no application {application_id}")
+        raise NotFound(sentence("There is no application %(application_id)s", application_id=application_id))
     row = _locked_project(uuid if project is None else project)
     if row.uuid != uuid:
-        raise Conflict(f"Application {application_id} is not about project {project}")
+        raise Conflict(
+            sentence(
+                "Application %(application_id)s is not about project %(project)s",
+                application_id=application_id,
+                project=project,
+            )
+        )
     application = lock_one(ProjectApplication.objects.filter(pk=application_id).select_related("applicant"))
     if row.last_application_id != application.pk:
-        raise Conflict(f"Application {application_id} was replaced by application {row.last_application_id}")
+        raise Conflict(
+            sentence(
+                "Application %(application_id)s was replaced by application %(last_application_id)s",
+                application_id=application_id,
+                last_application_id=row.last_application_id,
+            )
+        )
     mine = by_applicant and application.applicant.uuid == credentials.user_id
     if not (mine or is_project_admin(credentials)):
         raise Forbidden("Only project administrators answer applications")
@@ -210,7 +229,14 @@ def _locked_application(
 def _require_state(application: ProjectApplication, state: ApplicationState) -> None:
     if application.state != state:
         label = ApplicationState(application.state).label
-        raise Conflict(f"Application {application.pk} is {label}, not {state.label}")
+        raise Conflict(
+            sentence(
+                "Application %(application)s is %(label)s, not %(state)s",
+                application=application.pk,
+                label=label,
+                state=state.label,
+            )
+        )
 
 
 @retry_on_deadlock
@@ -235,13 +261,13 @@ def approve(
         _apply(application, row, name, projects.actor_of(credentials), reason)
         sync_holdings(project_ids=[row.pk])
         quota_policy.projects_changed([row], "MODIFY")
-        project_mails.approved(application, previous_state=before)
+        project_news.approved(application, previous_state=before)
         audit.record(credentials, "project.approve", f"project:{row.uuid}", application=application_id)
 
 
 def _require_free_name(name: str, project: Project) -> None:
     if Project.objects.filter(name=name).exclude(pk=project.pk).exists():
-        raise Conflict(f"There is already a project called {name}")
+        raise Conflict(sentence("There is already a project called %(name)s", name=name))
 
 
 def _apply(
@@ -277,7 +303,7 @@ def save_with_name(project: Project, name: str | None) -> None:
         with transaction.atomic():
             project.save()
     except IntegrityError:
-        raise Conflict(f"There is already a project called {name}") from None
+        raise Conflict(sentence("There is already a project called %(name)s", name=name)) from None
 
 
 def _answer(
@@ -304,7 +330,7 @@ def deny(
         _require_state(application, ApplicationState.PENDING)
         _answer(credentials, application, ApplicationState.DENIED, reason)
         pending_applications.release(applicant=application.applicant)
-        project_mails.denied(application)
+        project_news.denied(application)
         target = f"project:{application.project.uuid}"
         audit.record(credentials, "project.deny", target, application=application_id, reason=reason)
 

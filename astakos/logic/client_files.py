@@ -34,10 +34,14 @@ class ClientFile:
 
 def auth_url() -> str:
     """Return the address every client starts from: the public one of the identity service."""
+    return _public_url("identity") or f"{settings.ASTAKOS_BASE_URL.rstrip('/')}/identity/v2.0"
+
+
+def _public_url(kind: str) -> str:
     for service in service_catalog():
-        if service["type"] == "identity" and service["endpoints"]:
+        if service["type"] == kind and service["endpoints"]:
             return str(service["endpoints"][0].get("publicURL", "")).rstrip("/")
-    return f"{settings.ASTAKOS_BASE_URL.rstrip('/')}/identity/v2.0"
+    return ""
 
 
 def cloud_name() -> str:
@@ -59,20 +63,28 @@ def kamakirc(user: User) -> ClientFile:
 
 
 def clouds_yaml(user: User) -> ClientFile:
-    """Return the OpenStack clients' configuration: by token, and with the token as a password."""
+    """Return the OpenStack clients' configuration: by token, and with the token as a password.
+
+    The first logs in through v3, whose catalog has the addresses that today's clients speak to.
+    """
     name, token = cloud_name(), user_token(user)
     project = user.default_project or user.uuid
-    common = {"region_name": _REGION, "identity_api_version": 2}
     clouds = {
         name: {
-            "auth_type": "v2token",
-            "auth": {"auth_url": auth_url(), "token": token, "tenant_id": project},
-            **common,
+            "auth_type": "v3token",
+            "auth": {
+                "auth_url": f"{auth_url().removesuffix('/v2.0')}/v3",
+                "token": token,
+                "project_id": project,
+            },
+            "region_name": _REGION,
+            "identity_api_version": 3,
         },
         f"{name}-password": {
             "auth_type": "v2password",
             "auth": {"auth_url": auth_url(), "username": user.uuid, "password": token, "tenant_id": project},
-            **common,
+            "region_name": _REGION,
+            "identity_api_version": 2,
         },
     }
     content = yaml.safe_dump({"clouds": clouds}, sort_keys=False, allow_unicode=True)
@@ -97,7 +109,10 @@ def openrc(user: User, *, with_token: bool = False) -> ClientFile:
 
 
 def rclone_conf(user: User) -> ClientFile:
-    """Return rclone's configuration of the object storage."""
+    """Return rclone's configuration of the object storage.
+
+    The catalog of v2 has no account in its addresses, where rclone wants one: it is told.
+    """
     config = configparser.RawConfigParser()
     config[cloud_name()] = {
         "type": "swift",
@@ -108,6 +123,7 @@ def rclone_conf(user: User) -> ClientFile:
         "key": user_token(user),
         "tenant": user.default_project or user.uuid,
         "region": _REGION,
+        "storage_url": f"{_public_url('object-store')}/AUTH_{user.uuid}",
     }
     text = io.StringIO()
     config.write(text)

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
+from django.conf import settings
 from django.db import connection
 
 from astakos.logic import ledger_portable, ledger_postgres
 from astakos.logic.ledger import CommissionRequest, Issued, Key, ProvisionRequest, Resolved, refusal
 from astakos.models import Commission, Provision
 from synnefo import clock
+from synnefo.db import prepared
 from synnefo.db.locks import atomic, bound_lock_waits, retry_on_deadlock
 from synnefo.errors import BadRequest, NotFound, SynnefoError
 from synnefo.units import INF
@@ -68,7 +70,7 @@ def _joined() -> Iterator[None]:
     """
     if connection.in_atomic_block:
         yield
-    elif connection.vendor == "postgresql":
+    elif connection.vendor == "postgresql" and settings.DATABASE_PREPARED_STATEMENTS:
         bound_lock_waits()
         yield
     else:
@@ -100,8 +102,11 @@ def issue(
     provisions: Sequence[ProvisionRequest],
     force: bool = False,
     auto_accept: bool = False,
+    first: Sequence[prepared.Statement] = (),
 ) -> int:
     """Reserve what *provisions* ask for and return the serial of the pending commission.
+
+    The statements *first* are executed before it.
 
     All or nothing. *force* ignores limits (never the floor of zero); *auto_accept* resolves at once.
     Raises ``OverLimit`` (data: NoCapacityError, NoQuantityError) or ``NotFound`` (NoHoldingError).
@@ -115,7 +120,7 @@ def issue(
         auto_accept=auto_accept,
     )
     with _joined():
-        issued: Issued = _ledger().issue(request)
+        issued: Issued = _ledger().issue(request, first)
     if issued.serial is None:
         raise _first_refusal(request, issued)
     return issued.serial

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from astakos.logic import email_changes, oauth2, sessions, third_party
 from astakos.models import PendingThirdPartyUser, SamlMessage, ScopedToken
-from synnefo import audit, clock, rate_limit
+from synnefo import audit, clock, notifications, rate_limit
 from synnefo.credentials import Credentials
 
 
@@ -20,6 +20,7 @@ def delete_expired(credentials: Credentials) -> dict[str, int]:
         "scoped tokens": ScopedToken.objects.filter(expires__lt=now).delete()[0],
         "SAML messages": SamlMessage.objects.filter(expires__lt=now).delete()[0],
         "rate limits": rate_limit.delete_old(),
+        "notifications": notifications.delete_old(),
     }
     audit.record(credentials, "cleanup", "everything expired", **deleted)
     return deleted

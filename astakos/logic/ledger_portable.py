@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db.models import BigIntegerField, Case, F, Q, Value, When
 
@@ -19,11 +19,13 @@ from astakos.logic.ledger import (
 )
 from astakos.models import Commission, Holding, Provision, ProvisionLog
 from synnefo import clock
+from synnefo.db import prepared
 from synnefo.db.locks import lock_rows
 
 
-def issue(request: CommissionRequest) -> Issued:
-    """Issue *request* if every holding admits it; runs in the caller's transaction."""
+def issue(request: CommissionRequest, first: Sequence[prepared.Statement] = ()) -> Issued:
+    """Issue *request* if every holding admits it; runs in the caller's transaction, after *first*."""
+    prepared.execute_all(*first)
     rows = _lock(request)
     states = {key: HoldingState(row.limit, row.usage_min, row.usage_max) for key, row in rows.items()}
     for provision in request.provisions:

@@ -8,7 +8,7 @@ that same version.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from astakos.logic.ledger import CommissionRequest, HoldingState, Issued, Key, Resolved
@@ -119,8 +119,8 @@ SELECT serial, accepted FROM mine ORDER BY serial
 """
 
 
-def issue(request: CommissionRequest) -> Issued:
-    """Issue *request* if every holding admits it; runs in the caller's transaction."""
+def issue(request: CommissionRequest, first: Sequence[prepared.Statement] = ()) -> Issued:
+    """Issue *request* if every holding admits it; runs in the caller's transaction, after *first*."""
     provisions = request.provisions
     parameters: dict[str, Any] = {
         "holders": [provision.holder for provision in provisions],
@@ -135,7 +135,8 @@ def issue(request: CommissionRequest) -> Issued:
         "issue_time": request.issue_time,
         "now": request.issue_time,
     }
-    rows = prepared.fetch_all(_ISSUE_AND_ACCEPT if request.auto_accept else _ISSUE, parameters)
+    statement = _ISSUE_AND_ACCEPT if request.auto_accept else _ISSUE
+    rows = prepared.execute_all(*first, (statement, parameters))
     holdings: dict[Key, HoldingState] = {}
     serial: int | None = None
     for position, limit, usage_min, usage_max, found_serial in rows:

@@ -7,12 +7,12 @@ seat therefore goes to exactly one of two people who take it at once.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
-from astakos.logic import project_mails, projects, quota_policy
+from astakos.logic import project_news, projects, quota_policy
 from astakos.logic.limits import sync_holdings
 from astakos.logic.project_queries import is_project_admin
 from astakos.models import (
@@ -29,6 +29,7 @@ from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
 from synnefo.errors import Conflict, Forbidden, NotFound, SynnefoError
+from synnefo.texts import sentence
 
 _ALIVE = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
 #: People with such a membership cannot join once more.
@@ -80,68 +81,31 @@ def list_memberships(credentials: Credentials, *, project: str | None = None) ->
         rows = rows.filter(Q(person__uuid=credentials.user_id) | Q(project__owner__uuid=credentials.user_id))
     if project is not None:
         rows = rows.filter(project__uuid=project)
-    return _described(credentials, rows)
-
-
-def list_members(
-    credentials: Credentials,
-    *,
-    project: str,
-    states: Collection[MembershipState],
-    after: int = 0,
-    limit: int = 50,
-) -> tuple[list[MembershipDetails], int | None]:
-    """Return members of a project in *states*, at most *limit*, and where the list goes on.
-
-    Raises ``NotFound``, or ``Forbidden`` for anybody but the owner and project administrators.
-    """
-    row = Project.objects.filter(uuid=project).select_related("owner").first()
-    if row is None:
-        raise NotFound(f"There is no project {project}")
-    owned = row.owner is not None and row.owner.uuid == credentials.user_id
-    if not (owned or is_project_admin(credentials)):
-        raise Forbidden("Only the owner sees the members")
-    found = ProjectMembership.objects.filter(project=row, state__in=states, pk__gt=after).order_by("pk")
-    ids = list(found.values_list("pk", flat=True)[: limit + 1])
-    shown = ids[:limit]
-    details = _described(credentials, ProjectMembership.objects.filter(pk__in=shown))
-    return details, shown[-1] if len(ids) > limit else None
-
-
-@dataclass(frozen=True, slots=True)
-class MemberName:
-    """A membership and whose it is."""
-
-    id: int
-    email: str
-
-
-def of_project(*, project: str, ids: Iterable[int]) -> list[MemberName]:
-    """Return those of *ids* that are memberships of *project*, with their members' addresses."""
-    found = ProjectMembership.objects.filter(project__uuid=project, pk__in=list(ids)).order_by("pk")
-    return [MemberName(*row) for row in found.values_list("pk", "person__email")]
+    return described(credentials, rows)
 
 
 def show_membership(credentials: Credentials, *, membership_id: int) -> MembershipDetails:
     """Return one membership; raises ``NotFound``, or ``Forbidden`` for one of others."""
-    found = _described(credentials, ProjectMembership.objects.filter(pk=_checked_id(membership_id)))
+    found = described(credentials, ProjectMembership.objects.filter(pk=_checked_id(membership_id)))
     if not found:
-        raise NotFound(f"There is no membership {membership_id}")
+        raise NotFound(sentence("There is no membership %(membership_id)s", membership_id=membership_id))
     membership = found[0]
     owner = Project.objects.filter(uuid=membership.project, owner__uuid=credentials.user_id)
     if not (membership.user == credentials.user_id or is_project_admin(credentials) or owner.exists()):
-        raise Forbidden(f"Membership {membership_id} is not visible to you")
+        raise Forbidden(
+            sentence("Membership %(membership_id)s is not visible to you", membership_id=membership_id)
+        )
     return membership
 
 
 def _checked_id(membership_id: int) -> int:
     if not 0 < membership_id < 1 << 63:
-        raise NotFound(f"There is no membership {membership_id}")
+        raise NotFound(sentence("There is no membership %(membership_id)s", membership_id=membership_id))
     return membership_id
 
 
-def _described(credentials: Credentials, rows: QuerySet[ProjectMembership]) -> list[MembershipDetails]:
-    """Describe memberships in three queries, however many there are."""
+def described(credentials: Credentials, rows: QuerySet[ProjectMembership]) -> list[MembershipDetails]:
+    """Describe memberships, by key, in three queries, however many there are."""
     memberships = list(rows.select_related("person", "project", "project__owner").order_by("pk"))
     # Once for each project: as a part of every row it would be counted as often as there are members.
     taken: dict[int, int] = dict(
@@ -186,18 +150,31 @@ def _refusal(
     rule, project = _RULES[action], membership.project
     if membership.state not in rule.states:
         label = MembershipState(membership.state).label
-        return Conflict(f"Cannot {action} membership {membership.pk}: it is {label}")
+        return Conflict(
+            sentence(
+                "Cannot %(action)s membership %(membership)s: it is %(label)s",
+                action=action,
+                membership=membership.pk,
+                label=label,
+            )
+        )
     if action == "accept" and not membership.person.is_active:
         return Conflict("The user is not active")
     mine = membership.person.uuid == credentials.user_id
     owned = project.owner is not None and project.owner.uuid == credentials.user_id
     if not ((mine if rule.by_member else owned) or is_project_admin(credentials)):
-        return Forbidden(f"You may not {action} this membership")
+        return Forbidden(sentence("You may not %(action)s this membership", action=action))
     if project.state not in _ALIVE:
-        return Conflict(f"Project {project.uuid} is {ProjectState(project.state).label}")
+        return Conflict(
+            sentence(
+                "Project %(project)s is %(state)s",
+                project=project.uuid,
+                state=ProjectState(project.state).label,
+            )
+        )
     if rule.policy is not None and getattr(project, rule.policy) == Policy.CLOSED:
         word = "Leaving" if rule.policy == "member_leave_policy" else "Joining"
-        return Conflict(f"{word} project {project.uuid} is closed")
+        return Conflict(sentence("%(word)s project %(project)s is closed", word=word, project=project.uuid))
     if rule.takes_seat:
         return _seat_refusal(project, membership.state, taken)
     return None
@@ -207,7 +184,14 @@ def _seat_refusal(project: Project, state: int | None, taken: int) -> SynnefoErr
     already = state in ACCEPTED_STATES
     if not already and taken + 1 > project.limit_on_members_number:
         limit = project.limit_on_members_number
-        return Conflict(f"Project {project.uuid} has {taken} members and may have {limit}")
+        return Conflict(
+            sentence(
+                "Project %(project)s has %(taken)s members and may have %(limit)s",
+                project=project.uuid,
+                taken=taken,
+                limit=limit,
+            )
+        )
     return None
 
 
@@ -226,7 +210,7 @@ def _locked_membership(membership_id: int) -> ProjectMembership:
     )
     project_id = found.first()
     if project_id is None:
-        raise NotFound(f"There is no membership {membership_id}")
+        raise NotFound(sentence("There is no membership %(membership_id)s", membership_id=membership_id))
     project = _locked_project(project_id)
     membership = lock_one(ProjectMembership.objects.filter(pk=membership_id).select_related("person"))
     membership.project = project
@@ -275,12 +259,12 @@ def _sync(membership: ProjectMembership) -> None:
 
 def _accept(membership: ProjectMembership, reason: str, actor: User | None) -> None:
     _enter_accepted(membership, reason, actor, "ACCEPT")
-    project_mails.membership_changed(membership, "accepted", reason=reason)
+    project_news.membership_changed(membership, "accepted", reason=reason)
 
 
 def _reject(membership: ProjectMembership, reason: str, actor: User | None) -> None:
     projects.move_memberships([membership], MembershipState.REJECTED, reason, actor=actor)
-    project_mails.membership_changed(membership, "rejected", reason=reason)
+    project_news.membership_changed(membership, "rejected", reason=reason)
 
 
 def _cancel(membership: ProjectMembership, reason: str, actor: User | None) -> None:
@@ -294,12 +278,12 @@ def _leave(membership: ProjectMembership, reason: str, actor: User | None) -> No
         projects.move_memberships([membership], MembershipState.LEAVE_REQUESTED, reason, actor=actor)
         # A suspended member who asks to leave has quota again until the owner agrees.
         _sync(membership)
-        project_mails.requested(membership, leaving=True)
+        project_news.requested(membership, leaving=True)
 
 
 def _remove(membership: ProjectMembership, reason: str, actor: User | None) -> None:
     _enter_removed(membership, reason, actor, "REMOVE")
-    project_mails.membership_changed(membership, "removed", reason=reason)
+    project_news.membership_changed(membership, "removed", reason=reason)
 
 
 def _enter_removed(membership: ProjectMembership, reason: str, actor: User | None, action: str) -> None:
@@ -326,18 +310,24 @@ def join(credentials: Credentials, *, project: str, reason: str = "") -> int:
     with atomic():
         row = _by_uuid(project)
         if row is None or row.state == ProjectState.DELETED:
-            raise NotFound(f"There is no project {project}")
+            raise NotFound(sentence("There is no project %(project)s", project=project))
         _require_open(row)
         membership, created = _membership_of(user, row)
         if not created and membership.state in ASSOCIATED:
             label = MembershipState(membership.state).label
-            raise Conflict(f"You have a membership in project {project} already: it is {label}")
+            raise Conflict(
+                sentence(
+                    "You have a membership in project %(project)s already: it is %(label)s",
+                    project=project,
+                    label=label,
+                )
+            )
         _enter_requested(membership, created, reason, user)
         has_seat = _seats_taken(row) + 1 <= row.limit_on_members_number
         if row.member_join_policy == Policy.AUTO and has_seat:
             _enter_accepted(membership, reason, user, "JOIN")
         else:
-            project_mails.requested(membership, leaving=False)
+            project_news.requested(membership, leaving=False)
         audit.record(credentials, "membership.join", f"membership:{membership.pk}", project=project)
     return membership.pk
 
@@ -349,9 +339,15 @@ def _by_uuid(uuid: str) -> Project | None:
 
 def _require_open(project: Project) -> None:
     if project.state not in _ALIVE:
-        raise Conflict(f"Project {project.uuid} is {ProjectState(project.state).label}")
+        raise Conflict(
+            sentence(
+                "Project %(project)s is %(state)s",
+                project=project.uuid,
+                state=ProjectState(project.state).label,
+            )
+        )
     if project.member_join_policy == Policy.CLOSED:
-        raise Conflict(f"Joining project {project.uuid} is closed")
+        raise Conflict(sentence("Joining project %(project)s is closed", project=project.uuid))
 
 
 def _membership_of(user: User, project: Project) -> tuple[ProjectMembership, bool]:
@@ -380,11 +376,11 @@ def enroll(credentials: Credentials, *, project: str, email: str, reason: str = 
     """
     user = User.objects.filter(email=email, email_verified=True).first()
     if user is None or not user.is_accepted:
-        raise Conflict(f"There is no accepted user with the address {email[:255]}")
+        raise Conflict(sentence("There is no accepted user with the address %(email)s", email=email[:255]))
     with atomic():
         row = _by_uuid(project)
         if row is None:
-            raise Conflict(f"There is no project {project[:255]}")
+            raise Conflict(sentence("There is no project %(project)s", project=project[:255]))
         if not user.is_active:
             raise Conflict("The user is not active")
         owned = row.owner is not None and row.owner.uuid == credentials.user_id
@@ -413,7 +409,7 @@ def enroll(credentials: Credentials, *, project: str, email: str, reason: str = 
             quota_policy.membership_changed(membership, "ENROLL")
         else:
             _enter_accepted(membership, reason, actor, "ENROLL")
-        project_mails.membership_changed(membership, "enrolled")
+        project_news.membership_changed(membership, "enrolled")
         audit.record(
             credentials, "membership.enroll", f"membership:{membership.pk}", project=project, user=user.uuid
         )

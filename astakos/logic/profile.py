@@ -10,7 +10,6 @@ from django.contrib.auth.hashers import check_password
 from astakos.logic import third_party
 from astakos.logic.sessions import end_sessions
 from astakos.models import (
-    EmailChange,
     MembershipState,
     ProjectApplication,
     ProjectMembership,
@@ -22,6 +21,7 @@ from synnefo import audit, rate_limit
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one
 from synnefo.errors import BadRequest, Forbidden, SynnefoError
+from synnefo.texts import sentence
 
 MAX_NAME_LENGTH = 30
 _PASSWORD_ATTEMPTS = 10
@@ -58,12 +58,6 @@ def end_other_sessions(credentials: Credentials, *, user: User, current: str) ->
     return ended
 
 
-def pending_address(user: User) -> str:
-    """Return the new e-mail address that still has to be confirmed, or an empty text."""
-    change = EmailChange.objects.filter(user=user).first()
-    return change.new_email_address if change else ""
-
-
 def save_names(credentials: Credentials, *, user_id: int, first_name: str, last_name: str) -> None:
     """Change the names of a user; those that a login method supplies stay as they are.
 
@@ -71,7 +65,13 @@ def save_names(credentials: Credentials, *, user_id: int, first_name: str, last_
     """
     for value, what in ((first_name, "first name"), (last_name, "last name")):
         if not 1 <= len(value) <= MAX_NAME_LENGTH or not value.isprintable():
-            raise BadRequest(f"The {what} must have 1 to {MAX_NAME_LENGTH} printable characters")
+            raise BadRequest(
+                sentence(
+                    "The %(what)s must have 1 to %(limit)s printable characters",
+                    what=what,
+                    limit=MAX_NAME_LENGTH,
+                )
+            )
     with atomic():
         user = lock_one(User.objects.filter(pk=user_id))
         given = {"first_name": first_name, "last_name": last_name}
@@ -80,6 +80,12 @@ def save_names(credentials: Credentials, *, user_id: int, first_name: str, last_
             setattr(user, name, given[name])
         user.save(update_fields=[*changed, "updated"])
         audit.record(credentials, "user.rename", f"user:{user.uuid}")
+
+
+def mark_visited(user: User) -> None:
+    """Note that *user* has seen the profile, which ``ASTAKOS_FORCE_PROFILE_UPDATE`` sends newcomers to."""
+    if not user.is_verified:
+        User.objects.filter(pk=user.pk).update(is_verified=True)
 
 
 def has_password(user: User) -> bool:

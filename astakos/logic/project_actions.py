@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from astakos.logic import project_mails, projects, quota_policy
+from astakos.logic import project_news, projects, quota_policy
 from astakos.logic.application_fields import FieldReader
 from astakos.logic.applications import save_with_name
 from astakos.logic.limits import BATCH, sync_holdings
@@ -21,6 +21,7 @@ from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, lock_rows, retry_on_deadlock
 from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, SynnefoError
+from synnefo.texts import sentence
 from synnefo.units import INF
 
 ALIVE = (ProjectState.ACTIVE, ProjectState.SUSPENDED)
@@ -30,7 +31,7 @@ def _locked(credentials: Credentials, uuid: str) -> Project:
     try:
         project = lock_one(Project.objects.filter(uuid=uuid).select_related("owner"))
     except Project.DoesNotExist:
-        raise NotFound(f"There is no project {uuid}") from None
+        raise NotFound(sentence("There is no project %(project)s", project=uuid)) from None
     if not is_project_admin(credentials):
         raise Forbidden("Only project administrators may do this")
     return project
@@ -38,13 +39,19 @@ def _locked(credentials: Credentials, uuid: str) -> Project:
 
 def _require(project: Project, *states: ProjectState) -> None:
     if project.state not in states:
-        raise Conflict(f"Project {project.uuid} is {ProjectState(project.state).label}")
+        raise Conflict(
+            sentence(
+                "Project %(project)s is %(state)s",
+                project=project.uuid,
+                state=ProjectState(project.state).label,
+            )
+        )
 
 
 def _finish(credentials: Credentials, project: Project, change: str, action: str, reason: str) -> None:
     sync_holdings(project_ids=[project.pk])
     quota_policy.projects_changed([project], action)
-    project_mails.state_changed(project, change, reason=reason)
+    project_news.state_changed(project, change, reason=reason)
     audit.record(credentials, f"project.{action.lower()}", f"project:{project.uuid}", reason=reason)
 
 
@@ -99,7 +106,7 @@ def reinstate(credentials: Credentials, *, project: str, reason: str = "") -> No
         row = _locked(credentials, project)
         _require(row, ProjectState.TERMINATED)
         if Project.objects.filter(name=row.realname).exists():
-            raise Conflict(f"There is already a project called {row.realname}")
+            raise Conflict(sentence("There is already a project called %(name)s", name=row.realname))
         projects.move_projects([row], ProjectState.ACTIVE, reason, actor=projects.actor_of(credentials))
         save_with_name(row, row.realname)
         _finish(credentials, row, "reinstated", "REINSTATE", reason)
@@ -155,9 +162,18 @@ def _check_limits(limits: Sequence[Limit]) -> dict[str, int]:
     known = dict(Resource.objects.values_list("name", "pk"))
     for limit in limits:
         if limit.resource not in known:
-            raise BadRequest(f"There is no resource {limit.resource[:100]}; see resource-list")
+            raise BadRequest(
+                sentence(
+                    "There is no resource %(resource)s; see resource-list", resource=limit.resource[:100]
+                )
+            )
         if not 0 <= limit.member <= limit.project <= INF:
-            raise BadRequest(f"Limits of {limit.resource}: the member's may not exceed the project's")
+            raise BadRequest(
+                sentence(
+                    "Limits of %(resource)s: the member's may not exceed the project's",
+                    resource=limit.resource,
+                )
+            )
     return known
 
 
@@ -210,7 +226,7 @@ def modify(
             row.realname = name
         alive_name = name if name is not None and row.state in ALIVE else row.name
         if alive_name and Project.objects.filter(name=alive_name).exclude(pk=row.pk).exists():
-            raise Conflict(f"There is already a project called {alive_name}")
+            raise Conflict(sentence("There is already a project called %(name)s", name=alive_name))
         save_with_name(row, alive_name)
         if limits:
             _set_limits([row.pk], limits, known)
@@ -253,7 +269,9 @@ def modify_system_projects(
         Project.objects.filter(is_base=True, uuid__in=exclude).values_list("uuid", flat=True)
     )
     if unknown:
-        raise NotFound(f"These are no system projects: {', '.join(sorted(unknown))[:500]}")
+        raise NotFound(
+            sentence("These are no system projects: %(names)s", names=", ".join(sorted(unknown))[:500])
+        )
     found = Project.objects.filter(is_base=True).exclude(uuid__in=exclude).order_by("pk")
     ids = list(found.values_list("pk", flat=True))
     for start in range(0, len(ids), BATCH):

@@ -5,7 +5,12 @@ Not mailed: cancellations, dismissals, and whatever a policy decided by itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from astakos.logic import mails, project_reports
 from astakos.models import Project, ProjectApplication, ProjectMembership
@@ -22,31 +27,42 @@ def recipients(setting: str) -> list[str]:
 
 
 def _send(
-    template: str, text_id: str, subject: str, to: list[str], *, project: Project, **context: object
+    template: str,
+    text_id: str,
+    subject: str,
+    to: list[str],
+    *,
+    project: Project,
+    for_staff: bool = False,
+    **context: object,
 ) -> None:
-    """Send *template*; the context's names are those that replaced templates of sites rely on."""
+    """Send *template*; the context's names are those that replaced templates of sites rely on.
+
+    What is *for_staff* is in the site's own language, whatever that of the acting user is.
+    """
     path = f"projects/{project.uuid}"
-    mails.send(
-        template,
-        subject=mails.subject(text_id, subject, name=project.realname),
-        to=to,
-        context={
-            "object": project,
-            "project": project,
-            "project_url": mails.page_url(path),
-            "members_url": mails.page_url(f"{path}/members/pending"),
-            **context,
-        },
-    )
+    with translation.override(settings.LANGUAGE_CODE if for_staff else translation.get_language()):
+        mails.send(
+            template,
+            subject=mails.subject(text_id, _(subject), name=project.realname),
+            to=to,
+            context={
+                "object": project,
+                "project": project,
+                "project_url": mails.page_url(path),
+                "members_url": mails.page_url(f"{path}/members/pending"),
+                **context,
+            },
+        )
 
 
 def submitted(application: ProjectApplication, *, is_new: bool) -> None:
     """Tell the reviewers of a new application: all its fields, or only those that change."""
     kind = "creation" if is_new else "modification"
     subject = (
-        "Application for a new project (%(name)s)"
+        gettext_noop("Application for a new project (%(name)s)")
         if is_new
-        else "Application for a change of the project %(name)s"
+        else gettext_noop("Application for a change of the project %(name)s")
     )
     _send(
         f"project_{kind}",
@@ -54,6 +70,7 @@ def submitted(application: ProjectApplication, *, is_new: bool) -> None:
         subject,
         recipients(f"PROJECT_{kind.upper()}_RECIPIENTS"),
         project=application.project,
+        for_staff=True,
         object=application,
         application=application,
         fields=project_reports.application_fields(application),
@@ -63,8 +80,12 @@ def submitted(application: ProjectApplication, *, is_new: bool) -> None:
 
 def approved(application: ProjectApplication, *, previous_state: str) -> None:
     """Tell the applicant and the site that an application was approved."""
-    subject = "The application for the project %(name)s was approved"
-    context = {"object": application, "application": application, "previous_state": previous_state}
+    subject = gettext_noop("The application for the project %(name)s was approved")
+    context: dict[str, Any] = {
+        "object": application,
+        "application": application,
+        "previous_state": previous_state,
+    }
     applicant = [application.applicant.email]
     _send(
         "project_approval",
@@ -80,6 +101,7 @@ def approved(application: ProjectApplication, *, previous_state: str) -> None:
         subject,
         recipients("PROJECT_NOTIFICATIONS_RECIPIENTS"),
         project=application.project,
+        for_staff=True,
         **context,
     )
 
@@ -89,7 +111,7 @@ def denied(application: ProjectApplication) -> None:
     _send(
         "project_denial",
         "PROJECT_DENIED_SUBJECT",
-        "The application for the project %(name)s was denied",
+        gettext_noop("The application for the project %(name)s was denied"),
         [application.applicant.email],
         project=application.project,
         object=application,
@@ -102,14 +124,22 @@ _STATE_MAILS = {
     "terminated": (
         "project_termination",
         "PROJECT_TERMINATION_SUBJECT",
-        "The project %(name)s was terminated",
+        gettext_noop("The project %(name)s was terminated"),
     ),
-    "suspended": ("project_suspension", "PROJECT_SUSPENSION_SUBJECT", "The project %(name)s was suspended"),
-    "unsuspended": ("project_unsuspension", "PROJECT_UNSUSPENSION_SUBJECT", "The project %(name)s resumes"),
+    "suspended": (
+        "project_suspension",
+        "PROJECT_SUSPENSION_SUBJECT",
+        gettext_noop("The project %(name)s was suspended"),
+    ),
+    "unsuspended": (
+        "project_unsuspension",
+        "PROJECT_UNSUSPENSION_SUBJECT",
+        gettext_noop("The project %(name)s resumes"),
+    ),
     "reinstated": (
         "project_reinstatement",
         "PROJECT_REINSTATEMENT_SUBJECT",
-        "The project %(name)s was reinstated",
+        gettext_noop("The project %(name)s was reinstated"),
     ),
 }
 
@@ -131,7 +161,9 @@ def requested(membership: ProjectMembership, *, leaving: bool) -> None:
     _send(
         f"project_membership_{kind}",
         f"PROJECT_MEMBERSHIP_{kind.upper()}_SUBJECT",
-        f"Somebody asks to {'leave' if leaving else 'join'} the project %(name)s",
+        gettext_noop("Somebody asks to leave the project %(name)s")
+        if leaving
+        else gettext_noop("Somebody asks to join the project %(name)s"),
         [owner.email],
         project=membership.project,
         user=membership.person,
@@ -145,9 +177,9 @@ def membership_changed(membership: ProjectMembership, change: str, *, reason: st
     _send(
         "project_membership_enroll" if enrolled else "project_membership_change",
         f"PROJECT_MEMBERSHIP_{'ENROLL' if enrolled else 'CHANGE'}_SUBJECT",
-        "You are a member of the project %(name)s"
+        gettext_noop("You are a member of the project %(name)s")
         if enrolled
-        else "Your membership in the project %(name)s changed",
+        else gettext_noop("Your membership in the project %(name)s changed"),
         [membership.person.email],
         project=membership.project,
         user=membership.person,

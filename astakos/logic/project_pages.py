@@ -6,39 +6,47 @@ Pages follow each other by primary key, so that the last of 5,000 projects is as
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from astakos.logic import project_reports
+from astakos.logic import keyset, project_reports
 from astakos.logic.project_queries import is_project_admin
 from astakos.models import (
     ApplicationState,
     MembershipState,
     Policy,
     Project,
+    ProjectApplication,
     ProjectLog,
     ProjectMembership,
     ProjectState,
 )
 from astakos.models.project import ACCEPTED_STATES
 from synnefo.credentials import Credentials
+from synnefo.errors import Forbidden
 from synnefo.units import INF
 
 T = TypeVar("T")
 MAX_SEARCH = 100
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _RELATED = (MembershipState.REQUESTED, *ACCEPTED_STATES)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[T]):
-    """Some rows of a list; ``next`` continues it, ``None`` at its end."""
+    """Some rows of a list; ``next`` continues it, ``None`` at its end.
+
+    ``total`` is how many rows the list has, counted to ``keyset.MAX_COUNTED``.
+    """
 
     rows: tuple[T, ...]
     next: int | None
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class ProjectRow:
     is_system: bool
     modification_pending: bool
     application: int | None
+    is_pending: bool
     owner_email: str
     is_owner: bool
     application_date: dt.datetime
@@ -71,6 +80,15 @@ class ProjectRow:
     mine: MyMembership
 
 
+#: Orders of a list of projects: field and whether the largest comes first.
+SORTS = {
+    "-created": ("pk", True),
+    "created": ("pk", False),
+    "name": ("realname", False),
+    "-name": ("realname", True),
+    "end": ("end_date", False),
+    "-end": ("end_date", True),
+}
 #: What pages call the states of projects, in the order of the filter.
 STATUSES = ("pending", "active", "suspended", "terminated", "denied", "dismissed", "cancelled")
 _BY_STATUS = {
@@ -89,14 +107,14 @@ class Chosen:
     """Which projects a reader wants to see; ``status`` is one of ``STATUSES`` or empty.
 
     ``pending_only`` keeps those with an application to review, system projects only with ``show_base``;
-    ``by_name`` sorts by name instead of newest first.
+    ``sort`` is one of ``SORTS``.
     """
 
     text: str = ""
     status: str = ""
     pending_only: bool = False
     show_base: bool = False
-    by_name: bool = False
+    sort: str = "-created"
 
 
 def related(
@@ -108,22 +126,48 @@ def related(
         mine = ProjectMembership.objects.filter(
             project=OuterRef("pk"), person__uuid=credentials.user_id, state__in=_RELATED
         )
-        projects = projects.filter(Q(owner__uuid=credentials.user_id) | Q(Exists(mine)))
+        # Who applied in the name of somebody else follows it until it is approved.
+        applied = Q(
+            last_application__applicant__uuid=credentials.user_id,
+            state__in=(ProjectState.UNINITIALIZED, ProjectState.DELETED),
+        )
+        projects = projects.filter(Q(owner__uuid=credentials.user_id) | Q(Exists(mine)) | applied)
+    among = projects
     if not chosen.show_base:
         projects = projects.filter(is_base=False)
     if chosen.pending_only:
         projects = projects.filter(last_application__state=ApplicationState.PENDING)
     if chosen.status:
         projects = projects.filter(_BY_STATUS[chosen.status])
-    return _batch(credentials, _with_text(projects, chosen.text), after, limit, by_name=chosen.by_name)
+    found = _with_text(projects, chosen.text)
+    return _batch(credentials, found, after, limit, among=among, sort=chosen.sort)
 
 
 def search(
-    credentials: Credentials, *, text: str = "", after: int | None = None, limit: int = 50
+    credentials: Credentials,
+    *,
+    text: str = "",
+    sort: str = "-created",
+    after: int | None = None,
+    limit: int = 50,
 ) -> Batch[ProjectRow]:
     """Return the active projects that everybody may know of, whose name or description has *text*."""
     projects = Project.objects.filter(state=ProjectState.ACTIVE, private=False, is_base=False)
-    return _batch(credentials, _with_text(projects, text), after, limit)
+    return _batch(credentials, _with_text(projects, text), after, limit, among=projects, sort=sort)
+
+
+def find(credentials: Credentials, *, text: str, limit: int) -> list[tuple[str, str, str]]:
+    """Return id, name and status of the reader's projects, and of those he may join, with *text* in them."""
+    mine = ProjectMembership.objects.filter(
+        project=OuterRef("pk"), person__uuid=credentials.user_id, state__in=_RELATED
+    )
+    seen = Q(owner__uuid=credentials.user_id) | Q(Exists(mine)) | Q(state=ProjectState.ACTIVE, private=False)
+    projects = Project.objects.filter(is_base=False).exclude(state=ProjectState.DELETED)
+    if not is_project_admin(credentials):
+        projects = projects.filter(seen)
+    found = Q(uuid=text.lower()) if _UUID.fullmatch(text) else Q(realname__icontains=text)
+    rows = projects.filter(found).select_related("last_application").order_by("realname", "pk")[:limit]
+    return [(row.uuid, row.realname, project_reports.status(row)) for row in rows]
 
 
 def _with_text(projects: QuerySet[Project], text: str) -> QuerySet[Project]:
@@ -139,22 +183,16 @@ def _batch(
     after: int | None,
     limit: int,
     *,
-    by_name: bool = False,
+    among: QuerySet[Project],
+    sort: str = "-created",
 ) -> Batch[ProjectRow]:
-    """Return the rows behind the project *after*; a project that is gone has none behind it by name."""
-    if after is not None and by_name:
-        last = Project.objects.filter(pk=after).values("realname")[:1]
-        name = Subquery(last)
-        projects = projects.filter(Q(realname__gt=name) | Q(realname=name, pk__gt=after))
-    elif after is not None:
-        projects = projects.filter(pk__lt=after)
-    order = ("realname", "pk") if by_name else ("-pk",)
-    found = list(_annotated(credentials, projects).order_by(*order)[: limit + 1])
+    field, descending = SORTS[sort]
+    ordered = keyset.behind(projects, among=among, field=field, descending=descending, after=after)
+    found = list(_annotated(credentials, ordered)[: limit + 1])
     rows = found[:limit]
-    return Batch(
-        tuple(_row(credentials, project) for project in rows),
-        rows[-1].pk if len(found) > limit else None,
-    )
+    following = rows[-1].pk if len(found) > limit else None
+    total = len(rows) if after is None and following is None else keyset.count(projects)
+    return Batch(tuple(_row(credentials, project) for project in rows), following, total)
 
 
 def _annotated(credentials: Credentials, projects: QuerySet[Project]) -> QuerySet[Project]:
@@ -188,6 +226,7 @@ def _row(credentials: Credentials, project: Project) -> ProjectRow:
         is_system=project.is_base,
         modification_pending=pending is not None and project.state != ProjectState.UNINITIALIZED,
         application=None if application is None else application.pk,
+        is_pending=pending is not None,
         owner_email=project.owner.email if project.owner else "",
         is_owner=project.owner is not None and project.owner.uuid == credentials.user_id,
         application_date=project.creation_date if application is None else application.issue_date,
@@ -210,6 +249,18 @@ def _mine(project: Project) -> MyMembership:
         may_leave=leaves and state in (MembershipState.ACCEPTED, MembershipState.SUSPENDED),
         may_cancel=alive and state == MembershipState.REQUESTED,
     )
+
+
+def to_review(credentials: Credentials, *, applications: Collection[int]) -> list[tuple[int, str]]:
+    """Return those of *applications* that exist, each with its project's name; for project administrators.
+
+    Raises ``Forbidden`` for everybody else.
+    """
+    if not is_project_admin(credentials):
+        raise Forbidden("Only project administrators answer applications")
+    found = ProjectApplication.objects.filter(pk__in=list(applications)).order_by("pk")
+    rows = found.values_list("pk", "name", "project__realname")
+    return [(pk, name or realname) for pk, name, realname in rows]
 
 
 def row_of(credentials: Credentials, *, uuid: str) -> ProjectRow | None:

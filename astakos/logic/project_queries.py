@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -23,6 +23,7 @@ from astakos.models import (
 from astakos.models.project import ACCEPTED_STATES, ACTUALLY_ACCEPTED
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden, NotFound
+from synnefo.texts import sentence
 
 MODES = ("default", "related", "member", "active")
 #: Projects read at once by a list.
@@ -103,7 +104,9 @@ def list_projects(
 ) -> list[ProjectDetails]:
     """Return the projects of *mode* that match all given filters; raises ``BadRequest`` for unknown words."""
     if mode not in MODES:
-        raise BadRequest(f"Unknown mode '{mode[:50]}'; there are {', '.join(MODES)}")
+        raise BadRequest(
+            sentence("Unknown mode '%(mode)s'; there are %(names)s", mode=mode[:50], names=", ".join(MODES))
+        )
     projects = _in_mode(credentials, mode)
     if name is not None:
         projects = projects.filter(realname=name)
@@ -111,7 +114,13 @@ def list_projects(
         projects = projects.filter(owner__uuid=owner)
     if state is not None:
         if state not in _STATES:
-            raise BadRequest(f"Unknown state '{state[:50]}'; there are {', '.join(_STATES)}")
+            raise BadRequest(
+                sentence(
+                    "Unknown state '%(given)s'; there are %(names)s",
+                    given=state[:50],
+                    names=", ".join(_STATES),
+                )
+            )
         projects = projects.filter(state=_STATES[state])
     return list(_in_batches(credentials, projects))
 
@@ -150,11 +159,31 @@ def show_project(credentials: Credentials, *, uuid: str) -> ProjectDetails:
     """Return one project; raises ``NotFound``, or ``Forbidden`` for a project the caller may not see."""
     project = _with_details(Project.objects.filter(uuid=uuid)).first()
     if project is None:
-        raise NotFound(f"There is no project {uuid}")
+        raise NotFound(sentence("There is no project %(project)s", project=uuid))
     public = project.state == ProjectState.ACTIVE and not project.private
     if not (is_project_admin(credentials) or public or _is_related(credentials, project)):
-        raise Forbidden(f"Project {uuid} is not visible to you")
+        raise Forbidden(sentence("Project %(project)s is not visible to you", project=uuid))
     return _details(credentials, project)
+
+
+def show_project_of_application(credentials: Credentials, *, uuid: str) -> ProjectDetails:
+    """Return a project to those who may see its newest application as well: its applicant among them.
+
+    Who applies in the name of somebody else is neither owner nor member, and still has to follow what he sent
+    until it is approved. Raises ``NotFound``, ``Forbidden``.
+    """
+    project = _with_details(Project.objects.filter(uuid=uuid)).first()
+    application = project.last_application if project is not None else None
+    if (
+        project is not None
+        and application is not None
+        and project.state in (ProjectState.UNINITIALIZED, ProjectState.DELETED)
+        and application.applicant.uuid == credentials.user_id
+    ):
+        return replace(
+            _details(credentials, project), last_application=application_details(application, project=uuid)
+        )
+    return show_project(credentials, uuid=uuid)
 
 
 def _is_related(credentials: Credentials, project: Project) -> bool:
@@ -225,7 +254,13 @@ def show_application(credentials: Credentials, *, project: str, application_id: 
         .first()
     )
     if application is None:
-        raise NotFound(f"There is no application {application_id} of project {project}")
+        raise NotFound(
+            sentence(
+                "There is no application %(application_id)s of project %(project)s",
+                application_id=application_id,
+                project=project,
+            )
+        )
     people = {application.applicant.uuid}
     if application.project.owner is not None:
         people.add(application.project.owner.uuid)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import OuterRef, Q, Subquery
 
-from astakos.logic import project_mails, quota_policy
+from astakos.logic import project_news, quota_policy
 from astakos.logic.limits import sync_holdings
 from astakos.models import (
     Component,
@@ -27,6 +27,7 @@ from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, lock_rows, retry_on_deadlock
 from synnefo.errors import Conflict, Forbidden, MethodNotAllowed, NotFound
+from synnefo.texts import sentence
 
 USER_DEACTIVATION = "user_deactivation"
 _SYSTEM_PROJECT_YEARS = 100
@@ -163,11 +164,11 @@ def _settle(projects: Sequence[Project], memberships: Sequence[ProjectMembership
     quota_policy.projects_changed(projects, action)
     word = f"{action.lower()}ed"
     for project in projects:
-        project_mails.state_changed(project, word, reason="")
+        project_news.state_changed(project, word, reason="")
     for membership in memberships:
         quota_policy.membership_changed(membership, action)
         if not membership.project.is_base:
-            project_mails.membership_changed(membership, word)
+            project_news.membership_changed(membership, word)
 
 
 def reset_default_project(user: User) -> None:
@@ -195,7 +196,7 @@ def set_default_project(credentials: Credentials, *, user_id: str, project: str)
         try:
             user = lock_one(User.objects.filter(uuid=user_id))
         except User.DoesNotExist:
-            raise NotFound(f"User {user_id} does not exist") from None
+            raise NotFound(sentence("User %(user_id)s does not exist", user_id=user_id)) from None
         if not user.is_accepted:
             raise MethodNotAllowed("The account is not accepted")
         membership = (
@@ -204,12 +205,24 @@ def set_default_project(credentials: Credentials, *, user_id: str, project: str)
             .first()
         )
         if membership is None:
-            raise NotFound(f"User {user_id} is not a member of a project {project}")
+            raise NotFound(
+                sentence(
+                    "User %(user_id)s is not a member of a project %(project)s",
+                    user_id=user_id,
+                    project=project,
+                )
+            )
         state = membership.project.state
         if state in (ProjectState.TERMINATED, ProjectState.DELETED, ProjectState.UNINITIALIZED):
-            raise Conflict(f"Project {project} is {ProjectState(state).label}")
+            raise Conflict(
+                sentence("Project %(project)s is %(state)s", project=project, state=ProjectState(state).label)
+            )
         if state != ProjectState.ACTIVE or membership.state not in ACTUALLY_ACCEPTED:
-            raise Forbidden(f"User {user_id} cannot use project {project} now")
+            raise Forbidden(
+                sentence(
+                    "User %(user_id)s cannot use project %(project)s now", user_id=user_id, project=project
+                )
+            )
         user.default_project = project
         user.save(update_fields=["default_project", "updated"])
         audit.record(credentials, "user.set_default_project", f"user:{user_id}", project=project)

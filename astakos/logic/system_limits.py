@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from astakos.logic import quota_policy
 from astakos.logic.limits import BATCH, sync_holdings
 from astakos.models import Project, ProjectResourceQuota, Resource
 from synnefo import audit
@@ -46,6 +47,7 @@ def set_base_quota(
         for start in range(0, len(ids), BATCH):
             _write(row, ids[start : start + BATCH], value)
         sync_holdings(project_ids=ids, resources=[resource])
+        quota_policy.projects_changed(projects, "MODIFY")
         audit.record(
             credentials,
             "project.set_base_quota",

@@ -31,6 +31,13 @@ _PRESENTATION: dict[str, tuple[str | Promise, str | Promise]] = {
     "astakos.pending_app": (gettext_lazy("Pending project applications"), ""),
 }
 _ORDER = {name: number for number, name in enumerate(_PRESENTATION)}
+#: Groups of resources in the order of the page, by how the names of their resources begin.
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "storage": ("pithos.",),
+    "compute": ("cyclades.disk", "cyclades.total_", "cyclades.cpu", "cyclades.ram", "cyclades.vm"),
+    "network": ("cyclades.network.", "cyclades.floating_ip"),
+    "accounts": ("astakos.",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +105,50 @@ def usage_of(
     found = [usage for usage in usages.values() if usage.bars]
     for usage in found:
         usage.bars.sort(key=lambda bar: (not bar.is_system, bar.project_name.lower()))
-    return sorted(found, key=lambda usage: (_ORDER.get(usage.name, len(_ORDER)), usage.name))
+    return sorted(found, key=lambda usage: _place(usage.name))
+
+
+def _chosen(name: str, *keys: str) -> str:
+    """Return what the site says about a resource: the first of *keys* that it set, else an empty text."""
+    chosen: Mapping[str, Any] = settings.ASTAKOS_RESOURCES_META.get(name, {})
+    return next((str(chosen[key]) for key in keys if chosen.get(key)), "")
 
 
 def _presented(resource: PublicResource) -> ResourceUsage:
     title, explanation = _PRESENTATION.get(resource.name, (resource.name, resource.description))
-    chosen: Mapping[str, Any] = settings.ASTAKOS_RESOURCES_META.get(resource.name, {})
     return ResourceUsage(
         name=resource.name,
-        title=str(chosen.get("title", title)),
-        help=str(chosen.get("help", explanation)),
+        title=_chosen(resource.name, "title", "report_desc", "verbose_name") or str(title),
+        help=_chosen(resource.name, "help", "help_text") or str(explanation),
         unit=resource.unit or "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class InputHints:
+    """What the site says beside the fields of a resource in an application; empty where it says nothing."""
+
+    placeholder: str
+    total: str
+    each: str
+
+
+def input_hints(resource: str) -> InputHints:
+    """Return the site's hints for filling in the limits of *resource*."""
+    return InputHints(
+        placeholder=_chosen(resource, "placeholder"),
+        total=_chosen(resource, "help_text_input_total"),
+        each=_chosen(resource, "help_text_input_each"),
+    )
+
+
+def _place(name: str) -> tuple[int, str, int, str]:
+    """Return where a resource comes in lists: by group, those of unknown groups last."""
+    builtin = next((group for group, begins in _GROUPS.items() if name.startswith(begins)), "")
+    group = _chosen(name, "group") or builtin
+    groups = [*_GROUPS]
+    position = groups.index(group) if group in groups else len(groups)
+    return position, group, _ORDER.get(name, len(_ORDER)), name
 
 
 def worst_of(usages: Iterable[ResourceUsage]) -> tuple[str, int] | None:
@@ -129,7 +168,7 @@ def worst_of(usages: Iterable[ResourceUsage]) -> tuple[str, int] | None:
 def resource_titles() -> dict[str, str]:
     """Return the names people read of all resources they may see."""
     titles = {item.name: _presented(item).title for item in public_resources() if item.ui_visible}
-    return dict(sorted(titles.items(), key=lambda item: (_ORDER.get(item[0], len(_ORDER)), item[0])))
+    return dict(sorted(titles.items(), key=lambda item: _place(item[0])))
 
 
 def _bar(row: UserQuota, project: _ProjectFacts) -> UsageBar:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from astakos.logic import quota_lists
+from astakos.logic import project_reports, quota_lists
 from astakos.logic.accounts import status_text
-from astakos.models import ApprovalTerms, MembershipState, ProjectState, User
+from astakos.models import ApprovalTerms, MembershipState, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class ProjectLine:
     uuid: str
     name: str
     status: str
+    pending_application: int | None = None
 
 
 def details(user: User) -> dict[str, Any]:
@@ -65,10 +66,12 @@ def quota(user: User) -> list[quota_lists.HoldingRow]:
 
 
 def owned_projects(user: User) -> list[ProjectLine]:
-    """Return the projects the user owns."""
+    """Return the projects the user owns, with the application of each that awaits review."""
     return [
-        ProjectLine(row.uuid, row.realname, ProjectState(row.state).label.capitalize())
-        for row in user.owned_projects.all()
+        ProjectLine(
+            row.uuid, row.realname, project_reports.status(row), project_reports.pending_application(row)
+        )
+        for row in user.owned_projects.select_related("last_application").order_by("pk")
     ]
 
 

@@ -19,6 +19,7 @@ from astakos.web.form_pages import client_address, form_page, submit
 from astakos.web.login_flow import see_other
 from astakos.web.sessions import page_user
 from astakos.web.signup import pending_moderation_text, start_session
+from branding.fault_texts import text_of
 from synnefo.errors import Forbidden, NotFound, SynnefoError
 
 
@@ -45,7 +46,7 @@ def activate(request: HttpRequest) -> HttpResponse:
             else accounts.find_by_code(code=code)
         )
     except NotFound as error:
-        context = {"form": AddressForm(), "reason": error.message}
+        context = {"form": AddressForm(), "reason": text_of(error)}
         return render(request, "astakos/activation_invalid.html", context, status=404)
     if request.method == "POST":
         return _activated(request, user)

@@ -20,6 +20,7 @@ from astakos.logic.token_renewal import renew_token
 from astakos.logic.tokens import user_token
 from astakos.models import User
 from astakos.web.access import ready_required, user_of
+from astakos.web.sessions import limit_session
 from astakos.web.step_up import is_recent, step_up_required, to_confirmation
 from synnefo import clock
 from synnefo.credentials import Credentials
@@ -85,7 +86,7 @@ def renew(request: HttpRequest) -> HttpResponse:
         Credentials(user_id=user.uuid), user_id=user.pk, end_sessions_besides=request.session.session_key
     )
     user.refresh_from_db()
-    request.session.set_expiry(user.auth_token_expires)
+    limit_session(request, user)
     messages.success(request, _("You have a new token. Programs that used the old one need it now."))
     response = HttpResponseRedirect(f"{reverse('astakos-api-access')}?reveal=1")
     response.status_code = 303

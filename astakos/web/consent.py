@@ -16,6 +16,7 @@ from astakos.logic.terms import unsigned_terms
 from astakos.web.sessions import page_user
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest
+from synnefo.texts import sentence
 
 #: What is taken over from a request, in this order; unknown parameters go no further.
 PARAMETERS = (
@@ -52,7 +53,7 @@ def _parameters(request: HttpRequest) -> dict[str, str]:
     source = request.POST if request.method == "POST" else request.GET
     for name in PARAMETERS:
         if len(source.getlist(name)) > 1:
-            raise BadRequest(f"'{name}' is given twice")
+            raise BadRequest(sentence("'%(name)s' is given twice", name=name))
     return {name: source[name] for name in PARAMETERS if name in source}
 
 

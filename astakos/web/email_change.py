@@ -19,6 +19,7 @@ from astakos.web.form_pages import client_address, form_page, submit
 from astakos.web.login_flow import see_other
 from astakos.web.sessions import page_user
 from astakos.web.step_up import step_up_required
+from branding.fault_texts import text_of
 from synnefo.credentials import Credentials
 from synnefo.errors import Conflict, SynnefoError
 
@@ -76,7 +77,7 @@ def confirm(request: HttpRequest, key: str) -> HttpResponse:
     try:
         user = email_changes.confirm(key=key, visitor=visitor)
     except Conflict as error:
-        context["reason"] = error.message
+        context["reason"] = text_of(error)
         return render(request, "astakos/email_change_confirm.html", context, status=error.code)
     messages.success(request, _("The address of your account is now %(email)s.") % {"email": user.email})
     return see_other(reverse("astakos-profile" if visitor is not None else "astakos-login"))

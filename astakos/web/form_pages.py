@@ -9,6 +9,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from branding.fault_texts import text_of
 from synnefo.errors import BadRequest, Conflict, Forbidden, ServiceUnavailable, SynnefoError, TooManyRequests
 
 R = TypeVar("R")
@@ -24,7 +25,7 @@ def submit(form: forms.Form, action: Callable[[], R], *, field: str | None = Non
     try:
         return action()
     except _SHOWN as error:
-        form.add_error(field if isinstance(error, BadRequest) else None, error.message)
+        form.add_error(field if isinstance(error, BadRequest) else None, text_of(error))
         return error
 
 

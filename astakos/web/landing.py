@@ -12,12 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from astakos.logic.authentication import identity_of
 from astakos.logic.catalog import cloud_bar_services
 from astakos.logic.profile import pending_tasks
 from astakos.logic.usage import ResourceUsage, usage_of
-from astakos.web.access import terms_required, user_of
+from astakos.web.access import part_of_page, terms_required, user_of
 from astakos.web.navigation import page_of, title_of
+from branding import facts
 from branding.templatetags.ui import quantity_text
+from synnefo.credentials import Credentials
 from synnefo.units import INF
 
 _ICONS = {"astakos": "shield", "pithos": "folder", "cyclades": "server"}
@@ -46,6 +49,15 @@ class Tile:
     picture: str
     url: str
     facts: list[tuple[str, str]]
+    is_available: bool
+
+
+@require_safe
+@terms_required
+def tiles(request: HttpRequest) -> HttpResponse:
+    """Answer the tiles alone, for the open page that refreshes them."""
+    usages = {usage.name: usage for usage in usage_of(user_of(request))}
+    return part_of_page(request, "astakos/parts/tiles.html", {"tiles": _tiles(request, usages)})
 
 
 @require_safe
@@ -67,12 +79,16 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 def _tiles(request: HttpRequest, usages: dict[str, ResourceUsage]) -> list[Tile]:
     shown = [service for service in cloud_bar_services() if service["dashboard"].get("show")]
+    credentials = identity_of(user_of(request).pk).credentials()
     shown.sort(key=lambda service: (service["dashboard"].get("order", 1000), service["name"]))
-    return [_tile(request, service, usages) for service in shown]
+    return [_tile(request, service, usages, credentials) for service in shown]
 
 
-def _tile(request: HttpRequest, service: dict[str, Any], usages: dict[str, ResourceUsage]) -> Tile:
+def _tile(
+    request: HttpRequest, service: dict[str, Any], usages: dict[str, ResourceUsage], credentials: Credentials
+) -> Tile:
     name = str(service["name"])
+    known = facts.of_component(name, credentials)
     is_account = name == "astakos"
     given = service["dashboard"].get("description", "")
     is_default = given == f"{name.title()} service"
@@ -83,7 +99,8 @@ def _tile(request: HttpRequest, service: dict[str, Any], usages: dict[str, Resou
         icon=_ICONS.get(name, "cloud"),
         picture=str(service["dashboard"].get("icon", "")),
         url=reverse("astakos-profile") if is_account else page_of(service, request),
-        facts=[_fact(usages[key]) for key in _FACTS.get(name, ()) if key in usages],
+        facts=[*known.pairs, *(_fact(usages[key]) for key in _FACTS.get(name, ()) if key in usages)],
+        is_available=known.is_available,
     )
 
 
@@ -104,4 +121,7 @@ def _warnings(usages: list[ResourceUsage]) -> list[dict[str, str]]:
     ]
 
 
-urlpatterns: list[URLPattern] = [re_path(r"^ui/landing/?$", landing, name="astakos-landing")]
+urlpatterns: list[URLPattern] = [
+    re_path(r"^ui/landing/?$", landing, name="astakos-landing"),
+    re_path(r"^ui/landing/tiles$", tiles, name="astakos-landing-tiles"),
+]

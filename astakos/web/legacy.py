@@ -1,4 +1,4 @@
-"""Addresses of old releases (web contract 19.1)."""
+"""Addresses of old releases (web contract 19.1), and the one that the service hangs at."""
 
 from __future__ import annotations
 
@@ -17,4 +17,13 @@ def im(request: HttpRequest, rest: str = "") -> HttpResponse:
     return HttpResponseRedirect(escape_leading_slashes(iri_to_uri(target + (f"?{query}" if query else ""))))
 
 
-urlpatterns: list[URLPattern] = [re_path(r"^im(?:/(?P<rest>[\s\S]*))?$", im, name="astakos-im")]
+@require_safe
+def base(request: HttpRequest) -> HttpResponse:
+    """Lead from the address that the service hangs at to its pages (identity contract 0.1)."""
+    return HttpResponseRedirect(reverse("astakos-index"))
+
+
+urlpatterns: list[URLPattern] = [
+    re_path(r"^$", base, name="astakos-base"),
+    re_path(r"^im(?:/(?P<rest>[\s\S]*))?$", im, name="astakos-im"),
+]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from branding import preferences
+from branding.tables import PER_PAGE
+
 _MAX_KEY_DIGITS = 18
-#: What a reader may choose as rows of a page.
-PER_PAGE = (25, 50, 100, 200)
 
 
 def key_of(request: HttpRequest, name: str) -> int | None:
@@ -19,9 +20,9 @@ def key_of(request: HttpRequest, name: str) -> int | None:
 
 
 def per_page(request: HttpRequest, default: int) -> int:
-    """Return how many rows the reader wants, *default* unless it is one of ``PER_PAGE``."""
+    """Return how many rows the reader wants: by the address, as chosen before, or *default*."""
     chosen = key_of(request, "per_page")
-    return chosen if chosen in PER_PAGE else default
+    return chosen if chosen in PER_PAGE else preferences.of_request(request).per_page or default
 
 
 def ways(request: HttpRequest, name: str, following: int | None) -> dict[str, str | None]:

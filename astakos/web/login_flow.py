@@ -25,6 +25,7 @@ from astakos.web.access import is_safe_address, safe_next
 from astakos.web.login import success_url
 from astakos.web.sessions import log_in, mark_recent, page_user
 from astakos.web.step_up import is_recent, to_confirmation
+from branding.fault_texts import text_of
 from synnefo.credentials import Credentials
 from synnefo.errors import SynnefoError
 
@@ -101,7 +102,7 @@ def enabled_method(module: str) -> Callable[[View[P]], View[P]]:
                 return to_login(request, _("This login method is not available at the moment."))
             except SynnefoError as error:
                 following = end_flow(request, module).following
-                return to_login(request, error.message, following=following)
+                return to_login(request, text_of(error), following=following)
 
         return guarded
 
@@ -136,7 +137,7 @@ def _attach(request: HttpRequest, user: User, key: str) -> None:
     try:
         row = third_party.attach_pending(Credentials(user_id=user.uuid), user_id=user.pk, token=key)
     except SynnefoError as error:
-        messages.error(request, error.message)
+        messages.error(request, text_of(error))
     else:
         title = auth_providers.provider(row.module).title
         messages.success(request, _("%(title)s login was added to your account.") % {"title": title})

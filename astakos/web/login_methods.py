@@ -36,6 +36,7 @@ from astakos.web.login_flow import (
 )
 from astakos.web.sessions import page_user
 from astakos.web.step_up import step_up_required
+from branding.fault_texts import text_of
 from synnefo import rate_limit
 from synnefo.content_security import with_sources
 from synnefo.credentials import Credentials
@@ -148,7 +149,7 @@ def _from_directory(request: HttpRequest, form: DirectoryForm) -> tuple[External
             username=form.cleaned_data["username"], password=form.cleaned_data["password"]
         )
     except (BadRequest, ServiceUnavailable) as error:
-        form.add_error(None, error.message)
+        form.add_error(None, text_of(error))
         return None, 422 if isinstance(error, BadRequest) else 503
     if identity is None:
         form.add_error(None, _("The user name or the password is wrong"))
@@ -175,7 +176,7 @@ def shibboleth_login(request: HttpRequest) -> HttpResponse:
     try:
         identity = shibboleth.identity_from(request.META)
     except BadRequest as error:
-        return to_login(request, error.message, following=flow.following)
+        return to_login(request, text_of(error), following=flow.following)
     shibboleth.migrate_eppn(identity)
     return finish_external(request, identity, flow)
 
@@ -230,7 +231,7 @@ def remove(request: HttpRequest, method_id: str) -> HttpResponse:
             Credentials(user_id=user.uuid), method_id=int(method_id), user_id=user.pk
         )
     except SynnefoError as error:
-        messages.error(request, error.message)
+        messages.error(request, text_of(error))
     else:
         title = str(MODULES[module].title) if module in MODULES else module
         messages.success(request, _("%(title)s login was removed.") % {"title": title})

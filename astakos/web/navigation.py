@@ -68,10 +68,12 @@ def page_of(service: dict[str, Any], request: HttpRequest) -> str:
         return url
     for path in (parts.path, f"{parts.path.rstrip('/')}/"):
         try:
-            resolve(path)
+            view = resolve(path).func
         except Resolver404:
             continue
-        return path
+        # Routes of APIs, such as those that only add a slash, are no pages.
+        if not hasattr(view, "verbs"):
+            return path
     return ""
 
 

@@ -12,6 +12,8 @@ from branding import closed_notices
 from branding.identity import clean_html
 
 _OWN = {"login": "LOGIN_MESSAGES", "signup": "SIGNUP_MESSAGES", "profile": "PROFILE_MESSAGES"}
+#: Other addresses that answer the login page.
+_SAME_PAGE = dict.fromkeys(("index", "local", "login-local"), "login")
 _LISTS = ("LOGIN_MESSAGES", "SIGNUP_MESSAGES", "PROFILE_MESSAGES", "GLOBAL_MESSAGES")
 _KINDS = {"debug": "info", "info": "info", "success": "success", "warning": "warning", "error": "error"}
 
@@ -29,6 +31,7 @@ def site_notices(request: HttpRequest) -> dict[str, Any]:
     """Give templates ``site_notices``, the messages of this page and the global ones."""
     match = request.resolver_match
     page = (match.url_name or "").removeprefix("astakos-") if match is not None else ""
+    page = _SAME_PAGE.get(page, page)
     chosen = settings.ASTAKOS_MESSAGES_VIEWS_MAP.get(page)
     wanted = [_OWN[page]] if chosen is None and page in _OWN else list(chosen or ())
     names = dict.fromkeys([*wanted, "GLOBAL_MESSAGES"])

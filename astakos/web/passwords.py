@@ -23,6 +23,7 @@ from astakos.web.form_pages import client_address, form_page, submit
 from astakos.web.login_flow import see_other
 from astakos.web.sessions import log_in, login_module, page_user
 from astakos.web.step_up import is_recent, to_confirmation
+from branding.fault_texts import text_of
 from synnefo.credentials import Credentials
 from synnefo.errors import SynnefoError
 
@@ -104,7 +105,7 @@ def _change(request: HttpRequest, form: ChangeForm, user: User) -> User | Synnef
             address=client_address(request),
         )
     except passwords.WrongPassword as error:
-        form.add_error("old_password", error.message)
+        form.add_error("old_password", text_of(error))
         return error
 
 

@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from astakos.logic import auth_providers, profile, third_party
+from astakos.logic import auth_providers, email_changes, profile, third_party
 from astakos.logic.profile import MAX_NAME_LENGTH
 from astakos.models import User
-from astakos.web.access import terms_required, user_of
+from astakos.web.access import safe_next, terms_required, user_of
+from branding.fault_texts import text_of
 from branding.preferences import THEMES
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest
@@ -44,15 +45,18 @@ class NamesForm(forms.Form):
 def show(request: HttpRequest) -> HttpResponse:
     """Show the account, or save its names."""
     user = user_of(request)
+    profile.mark_visited(user)
+    following = safe_next(request, "")
     read_only = third_party.read_only_fields(user)
     names = {"first_name": user.first_name, "last_name": user.last_name}
     form = NamesForm(request.POST if request.method == "POST" else None, initial=names, read_only=read_only)
     may_rename = not read_only.issuperset(names)
     if request.method == "POST" and _saved(form, user):
         messages.success(request, _("Your profile is saved."))
-        return _back()
+        return _to(following or reverse("astakos-profile"))
     status = 422 if request.method == "POST" else 200
-    return render(request, "astakos/profile.html", _context(request, user, form, may_rename), status=status)
+    context = {**_context(request, user, form, may_rename), "following": following}
+    return render(request, "astakos/profile.html", context, status=status)
 
 
 def _context(request: HttpRequest, user: User, form: NamesForm, may_rename: bool) -> dict[str, object]:
@@ -65,7 +69,7 @@ def _context(request: HttpRequest, user: User, form: NamesForm, may_rename: bool
         "missing": auth_providers.missing_required(user),
         "sessions": profile.browser_sessions(user, current=current),
         "groups": list(user.groups.order_by("name").values_list("name", flat=True)),
-        "pending_address": profile.pending_address(user),
+        "pending_change": email_changes.pending(user),
         "email_changes": getattr(settings, "ASTAKOS_EMAILCHANGE_ENABLED", False),
         "has_password": profile.has_password(user),
         "has_authenticator": hasattr(user, "totp_device") and user.totp_device.confirmed is not None,
@@ -81,13 +85,13 @@ def _saved(form: NamesForm, user: User) -> bool:
     try:
         profile.save_names(Credentials(user_id=user.uuid), user_id=user.pk, **form.cleaned_data)
     except BadRequest as error:
-        form.add_error(None, error.message)
+        form.add_error(None, text_of(error))
         return False
     return True
 
 
-def _back() -> HttpResponse:
-    response = HttpResponseRedirect(reverse("astakos-profile"))
+def _to(address: str) -> HttpResponse:
+    response = HttpResponseRedirect(address)
     response.status_code = 303
     return response
 
@@ -102,7 +106,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     )
     text = ngettext("%(count)s other session ended.", "%(count)s other sessions ended.", ended)
     messages.success(request, text % {"count": ended})
-    return _back()
+    return _to(reverse("astakos-profile"))
 
 
 urlpatterns: list[URLPattern] = [

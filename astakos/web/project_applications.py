@@ -34,9 +34,11 @@ from astakos.web.projects import (
     see_other,
     units,
 )
+from branding.fault_texts import text_of
 from synnefo import clock
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Conflict, Forbidden
+from synnefo.texts import sentence
 
 _SALT = "astakos.project-application"
 #: Seconds between seeing a summary and sending it.
@@ -68,7 +70,7 @@ def modify(request: HttpRequest, uuid: str) -> HttpResponse:
     if not (is_project_admin(credentials) or project.owner == credentials.user_id):
         raise Forbidden("Only the owner may change the project")
     if project.state in ("uninitialized", "deleted"):
-        raise Conflict(f"Project {uuid} is {project.state}")
+        raise Conflict(sentence("Project %(project)s is %(state)s", project=uuid, state=project.state))
     return _apply(request, project)
 
 
@@ -196,7 +198,7 @@ def _submit(
         else:
             applications.submit_modification(credentials, project=project.uuid, body=form.body())
     except (BadRequest, Conflict) as error:
-        form.add_error(None, error.message)
+        form.add_error(None, text_of(error))
         status = 409 if isinstance(error, Conflict) else 422
         return _form_page(request, form, project, status=status)
     messages.success(request, _("Your application was sent. You will get an e-mail when it is decided."))
@@ -216,7 +218,7 @@ def show(request: HttpRequest, uuid: str, app_id: str) -> HttpResponse:
 def _application_page(request: HttpRequest, uuid: str, app_id: int, *, status: int = 200) -> HttpResponse:
     credentials = credentials_of(request)
     application = project_queries.show_application(credentials, project=uuid, application_id=app_id)
-    project = project_queries.show_project(credentials, uuid=uuid)
+    project = project_queries.show_project_of_application(credentials, uuid=uuid)
     is_new = project.state in ("uninitialized", "deleted")
     is_admin = is_project_admin(credentials)
     newest = project.last_application

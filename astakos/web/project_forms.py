@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from astakos.logic.application_fields import MAX_HOMEPAGE, MAX_NAME, MAX_TEXT
 from astakos.logic.project_queries import ProjectDetails
 from astakos.logic.resources import PublicResource, public_resources
-from astakos.logic.usage import resource_titles
+from astakos.logic.usage import input_hints, resource_titles
 from synnefo import clock
 from synnefo.units import INF, parse_size
 
@@ -141,13 +141,17 @@ class ApplicationForm(forms.Form):
             self._add_resource(resource)
 
     def _add_resource(self, resource: PublicResource) -> None:
-        title = resource_titles()[resource.name]
-        for suffix, label in (
-            ("p_uplimit", _("%(resource)s, in total")),
-            ("m_uplimit", _("%(resource)s, per member")),
+        title, hints = resource_titles()[resource.name], input_hints(resource.name)
+        attributes = {"placeholder": hints.placeholder} if hints.placeholder else {}
+        for suffix, label, hint in (
+            ("p_uplimit", _("%(resource)s, in total"), hints.total),
+            ("m_uplimit", _("%(resource)s, per member"), hints.each),
         ):
             self.fields[f"{resource.name}_{suffix}"] = QuantityField(
-                unit=resource.unit, label=label % {"resource": title}
+                unit=resource.unit,
+                label=label % {"resource": title},
+                help_text=hint,
+                widget=forms.TextInput(attrs=dict(attributes)),
             )
 
     def general_fields(self) -> list[forms.BoundField]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -14,18 +14,21 @@ from django.shortcuts import render
 from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from astakos.logic import memberships, project_pages, project_queries, users
+from astakos.logic import keyset, member_lists, memberships, project_pages, project_queries, users
+from astakos.logic.member_lists import ChosenMembers
 from astakos.logic.memberships import MembershipDetails
 from astakos.models import MembershipState
 from astakos.models.project import ACCEPTED_STATES
 from astakos.web import project_commands, project_texts
 from astakos.web.access import is_fragment, part_of_page, ready_required, with_fragments
 from astakos.web.lists import key_of, per_page, ways
-from astakos.web.projects import UUID, attempt, confirm, credentials_of, see_other
-from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound
+from astakos.web.projects import UUID, attempt, confirm, credentials_of, reason_of, see_other
+from branding.fault_texts import text_of
+from branding.tables import Column, Table, chips
+from synnefo.errors import Conflict, NotFound
+from synnefo.texts import sentence
 
 _WAITING = (MembershipState.REQUESTED, MembershipState.LEAVE_REQUESTED)
 _STATES: dict[str, Sequence[MembershipState]] = {
@@ -33,9 +36,16 @@ _STATES: dict[str, Sequence[MembershipState]] = {
     "approved": ACCEPTED_STATES,
     "pending": _WAITING,
 }
-_ACTIONS = ("accept", "reject", "remove")
+ACTIONS = ("accept", "reject", "remove")
 _MAX_ADDRESSES = 200
-_MAX_SELECTED = 500
+_COLUMNS = (
+    Column("name", gettext_lazy("Name"), sort="name"),
+    Column("email", gettext_lazy("E-mail address"), sort="email", fixed=True),
+    Column("status", gettext_lazy("Status")),
+    Column("requested", gettext_lazy("Requested"), sort="-created"),
+    Column("joined", gettext_lazy("Joined")),
+    Column("action", gettext_lazy("Action"), fixed=True),
+)
 
 
 class AddressesForm(forms.Form):
@@ -62,23 +72,30 @@ class AddressesForm(forms.Form):
 @ready_required
 def show(request: HttpRequest, uuid: str, which: str = "") -> HttpResponse:
     """List the members and those who wait for the owner."""
-    return _page(request, uuid, which or "")
+    return members_page(request, uuid, which or "")
 
 
-def _page(
-    request: HttpRequest,
-    uuid: str,
-    which: str = "",
-    *,
-    form: AddressesForm | None = None,
-    status: int = 200,
+def chosen_of(values: Mapping[str, Any], which: str) -> ChosenMembers:
+    """Return which members *values* of an address or a form ask for."""
+    sort = values.get("sort", "")
+    return ChosenMembers(
+        states=_STATES.get(which, _STATES[""]),
+        text=values.get("q", ""),
+        sort=sort if sort in member_lists.SORTS else "created",
+    )
+
+
+def members_page(
+    request: HttpRequest, uuid: str, which: str = "", *, status: int = 200, **extra: object
 ) -> HttpResponse:
+    """Render the list of members with *extra* for its template; raises ``NotFound`` or ``Forbidden``."""
     credentials = credentials_of(request)
-    found, following = memberships.list_members(
+    chosen = chosen_of(request.GET, which)
+    batch = member_lists.list_members(
         credentials,
         project=uuid,
-        states=_STATES[which],
-        after=key_of(request, "after") or 0,
+        chosen=chosen,
+        after=key_of(request, "after"),
         limit=per_page(request, settings.ASTAKOS_PAGINATE_BY),
     )
     path = reverse(
@@ -87,13 +104,20 @@ def _page(
     )
     context: dict[str, Any] = {
         "live": f"{path}?{request.GET.urlencode()}",
+        "path": path,
         "project": project_queries.show_project(credentials, uuid=uuid),
         "which": which,
-        "rows": [_row(member) for member in found],
+        "q": chosen.text,
+        "rows": [_row(member) for member in batch.rows],
+        "table": Table(request, "members", _COLUMNS, sort=chosen.sort),
+        "total": batch.total,
+        "most": keyset.MAX_COUNTED,
+        "chips": chips(request, [("q", chosen.text)]),
         "counts": project_pages.member_counts(uuid=uuid),
-        "form": form or AddressesForm(),
+        "form": AddressesForm(),
         "commands": project_commands.of_members(uuid),
-        **ways(request, "after", following),
+        **ways(request, "after", batch.next),
+        **extra,
     }
     if is_fragment(request):
         return part_of_page(request, "astakos/projects/member_rows.html", context)
@@ -106,59 +130,26 @@ def _row(member: MembershipDetails) -> dict[str, Any]:
         "state": project_texts.membership_text(member.state),
         "requested": member.reached.get("requested"),
         "joined": member.reached.get("accepted"),
-        "actions": [(action, _label(action)) for action in _ACTIONS if action in member.allowed_actions],
+        "actions": [(action, label_of(action)) for action in ACTIONS if action in member.allowed_actions],
     }
 
 
-def _label(action: str) -> str:
+def label_of(action: str) -> str:
+    """Return what a button for *action* says."""
     return {"accept": _("Accept"), "reject": _("Reject"), "remove": _("Remove")}[action]
 
 
-def _require_owner(credentials: Credentials, uuid: str) -> None:
-    memberships.list_members(credentials, project=uuid, states=(), limit=1)
-
-
-@require_POST
-@ready_required
-def act_on_many(request: HttpRequest, uuid: str) -> HttpResponse:
-    """Accept, reject or remove the selected members, each on its own."""
-    credentials = credentials_of(request)
-    _require_owner(credentials, uuid)
-    action = request.POST.get("action", "")
-    chosen = request.POST.getlist("members")
-    if action not in _ACTIONS or len(chosen) > _MAX_SELECTED or not all(map(_is_number, chosen)):
-        raise BadRequest("Choose members and one of accept, reject and remove")
-    if not chosen:
-        messages.error(request, _("Select at least one member."))
-        return _page(request, uuid, status=422)
-    done, failures = 0, []
-    for member in memberships.of_project(project=uuid, ids=map(int, chosen)):
-        try:
-            memberships.act(credentials, membership_id=member.id, action=action)
-            done += 1
-        except (Conflict, Forbidden, NotFound) as error:
-            failures.append(f"{member.email}: {error.message}")
-    if done:
-        text = ngettext("%(count)d membership changed.", "%(count)d memberships changed.", done)
-        messages.success(request, text % {"count": done})
-    for failure in failures:
-        messages.error(request, failure)
-    return _page(request, uuid, status=409) if failures else see_other("astakos-project-members", uuid)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
-
-
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @ready_required
 def add(request: HttpRequest, uuid: str) -> HttpResponse:
     """Make people members by their addresses; with an unknown one nobody is added."""
+    if request.method != "POST":
+        return see_other("astakos-project-members", uuid)
     credentials = credentials_of(request)
-    _require_owner(credentials, uuid)
+    member_lists.require_ruler(credentials, project=uuid)
     form = AddressesForm(request.POST)
     if not form.is_valid():
-        return _page(request, uuid, form=form, status=422)
+        return members_page(request, uuid, form=form, status=422)
     addresses: list[str] = form.cleaned_data["addresses"]
     known = users.catalog(emails=addresses).uuids_by_email
     unknown = [address for address in addresses if address not in known]
@@ -170,7 +161,7 @@ def add(request: HttpRequest, uuid: str) -> HttpResponse:
         try:
             memberships.enroll(credentials, project=uuid, email=address.lower())
         except Conflict as error:
-            failures.append(f"{address}: {error.message}")
+            failures.append(f"{address}: {text_of(error)}")
             left.append(address)
     if failures:
         return _refused(request, uuid, failures, left)
@@ -186,7 +177,7 @@ def _refused(request: HttpRequest, uuid: str, errors: list[str], kept: list[str]
     form.errors.pop("addresses", None)
     for error in errors:
         form.add_error("addresses", error)
-    return _page(request, uuid, form=form, status=422)
+    return members_page(request, uuid, form=form, status=422)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -194,27 +185,31 @@ def _refused(request: HttpRequest, uuid: str, errors: list[str], kept: list[str]
 def act(request: HttpRequest, uuid: str, membership_id: str, action: str) -> HttpResponse:
     """Accept, reject or remove one member."""
     credentials = credentials_of(request)
-    _require_owner(credentials, uuid)
-    found = memberships.of_project(project=uuid, ids=[int(membership_id)])
+    member_lists.require_ruler(credentials, project=uuid)
+    found = member_lists.of_project(project=uuid, ids=[int(membership_id)])
     if not found:
-        raise NotFound(f"There is no membership {membership_id}")
+        raise NotFound(sentence("There is no membership %(membership_id)s", membership_id=membership_id))
     member = found[0]
     if request.method != "POST":
         return confirm(
-            request, title=_label(action), text=member.email, button=_label(action),
-            danger=action != "accept", back=reverse("astakos-project-members", args=[uuid]),
+            request, title=label_of(action), text=member.email, button=label_of(action),
+            danger=action != "accept", reason=action != "accept",
+            back=reverse("astakos-project-members", args=[uuid]),
         )  # fmt: skip
     done = attempt(
-        request, lambda: memberships.act(credentials, membership_id=member.id, action=action), _("Done.")
+        request,
+        lambda: memberships.act(
+            credentials, membership_id=member.id, action=action, reason=reason_of(request)
+        ),
+        _("Done."),
     )
-    return see_other("astakos-project-members", uuid) if done else _page(request, uuid, status=409)
+    return see_other("astakos-project-members", uuid) if done else members_page(request, uuid, status=409)
 
 
 _MEMBERS = rf"^ui/projects/{UUID}/members"
 urlpatterns: list[URLPattern] = [
     re_path(rf"{_MEMBERS}/?$", show, name="astakos-project-members"),
     re_path(rf"{_MEMBERS}/(?P<which>approved|pending)/?$", show, name="astakos-project-members-of"),
-    re_path(rf"{_MEMBERS}/change/?$", act_on_many, name="astakos-project-members-change"),
     re_path(rf"{_MEMBERS}/add/?$", add, name="astakos-project-members-add"),
     re_path(
         rf"^ui/projects/{UUID}/memberships/(?P<membership_id>[0-9]{{1,18}})/(?P<action>accept|reject|remove)/?$",

@@ -11,19 +11,25 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from astakos.logic import memberships, project_actions, project_pages, project_queries
+from astakos.logic import keyset, memberships, project_actions, project_pages, project_queries
 from astakos.logic.project_pages import Chosen, ProjectRow
 from astakos.logic.project_queries import ProjectDetails, is_project_admin
 from astakos.logic.quotas import project_quotas
 from astakos.logic.resources import public_resources
+from astakos.models import MembershipState
+from astakos.models.project import ACCEPTED_STATES
 from astakos.web import project_commands, project_texts
 from astakos.web.access import is_fragment, part_of_page, ready_required, user_of, with_fragments
 from astakos.web.lists import key_of, per_page, ways
+from branding.fault_texts import text_of
 from branding.states import label_of
+from branding.tables import Chip, Column, Table, chips
 from synnefo.credentials import Credentials
 from synnefo.errors import Conflict, Forbidden, NotFound
+from synnefo.texts import sentence
 
 UUID = r"(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 
@@ -45,6 +51,17 @@ def see_other(name: str, *args: object) -> HttpResponse:
     return response
 
 
+_COLUMNS = (
+    Column("name", gettext_lazy("Name"), sort="name", fixed=True),
+    Column("status", gettext_lazy("Status")),
+    Column("owner", gettext_lazy("Owner")),
+    Column("applied", gettext_lazy("Applied for")),
+    Column("expires", gettext_lazy("Expires"), sort="end"),
+    Column("members", gettext_lazy("Members"), number=True),
+    Column("action", gettext_lazy("Action"), fixed=True),
+)
+
+
 # -- lists ---------------------------------------------------------------------------------------------
 
 
@@ -52,6 +69,11 @@ def see_other(name: str, *args: object) -> HttpResponse:
 @ready_required
 def index(request: HttpRequest) -> HttpResponse:
     """List the reader's projects; administrators see all."""
+    return list_page(request)
+
+
+def list_page(request: HttpRequest, *, status: int = 200, **extra: object) -> HttpResponse:
+    """Render the list of projects with *extra* for its template."""
     credentials = credentials_of(request)
     is_admin = is_project_admin(credentials)
     chosen = _chosen(request, is_admin)
@@ -66,39 +88,77 @@ def index(request: HttpRequest) -> HttpResponse:
         "is_admin": is_admin,
         "chosen": chosen,
         "commands": project_commands.of_list(),
+        "table": Table(request, "projects", _COLUMNS, sort=chosen.sort),
+        "total": batch.total,
+        "most": keyset.MAX_COUNTED,
         "statuses": [(status, label_of(status.capitalize())) for status in project_pages.STATUSES],
+        "sorts": _sorts(),
         "per_page": request.GET.get("per_page", ""),
-        "filtered": any(request.GET[name] for name in set(request.GET) - {"sort", "per_page"}),
+        "filtered": chosen != Chosen(sort=chosen.sort) or "before" in request.GET,
+        "chips": _chips(request, chosen),
+        "path": reverse("astakos-projects"),
         **ways(request, "before", batch.next),
+        **extra,
     }
     if is_fragment(request):
         return part_of_page(request, "astakos/projects/rows.html", context)
-    return with_fragments(render(request, "astakos/projects/index.html", context))
+    return with_fragments(render(request, "astakos/projects/index.html", context, status=status))
 
 
 def _chosen(request: HttpRequest, is_admin: bool) -> Chosen:
-    status = request.GET.get("status", "")
+    status, sort = request.GET.get("status", ""), request.GET.get("sort", "")
     return Chosen(
         text=request.GET.get("q", "")[: project_pages.MAX_SEARCH],
         status=status if status in project_pages.STATUSES else "",
         pending_only=is_admin and request.GET.get("pending") == "1",
         show_base=is_admin and request.GET.get("show_base") == "1",
-        by_name=request.GET.get("sort") == "name",
+        sort=sort if sort in project_pages.SORTS else "-created",
     )
+
+
+def _sorts() -> list[tuple[str, str]]:
+    """Return the orders to choose from where a list has no heads to click on."""
+    return [
+        ("-created", _("Newest first")),
+        ("created", _("Oldest first")),
+        ("name", _("Name, from A to Z")),
+        ("-name", _("Name, from Z to A")),
+        ("end", _("What expires first")),
+        ("-end", _("What expires last")),
+    ]
+
+
+def _chips(request: HttpRequest, chosen: Chosen) -> list[Chip]:
+    filters = [
+        ("q", chosen.text),
+        ("status", label_of(chosen.status.capitalize()) if chosen.status else ""),
+        ("pending", _("Pending review") if chosen.pending_only else ""),
+        ("show_base", _("System projects too") if chosen.show_base else ""),
+    ]
+    return chips(request, [(name, label) for name, label in filters if label])
 
 
 @require_safe
 @ready_required
 def search(request: HttpRequest) -> HttpResponse:
     """Find projects that everybody may join."""
-    text = request.GET.get("q", "")[: project_pages.MAX_SEARCH]
+    chosen = _chosen(request, is_admin=False)
     batch = project_pages.search(
         credentials_of(request),
-        text=text,
+        text=chosen.text,
+        sort=chosen.sort,
         after=key_of(request, "before"),
         limit=per_page(request, settings.ASTAKOS_PAGINATE_BY_ALL),
     )
-    context = {"rows": batch.rows, "q": text, **ways(request, "before", batch.next)}
+    context = {
+        "rows": batch.rows,
+        "q": chosen.text,
+        "table": Table(request, "projects", _COLUMNS, sort=chosen.sort),
+        "total": batch.total,
+        "most": keyset.MAX_COUNTED,
+        "chips": chips(request, [("q", chosen.text)]),
+        **ways(request, "before", batch.next),
+    }
     return render(request, "astakos/projects/search.html", context)
 
 
@@ -116,7 +176,7 @@ def found_row(credentials: Credentials, uuid: str) -> ProjectRow:
     """Return a project's row; raises ``NotFound``."""
     row = project_pages.row_of(credentials, uuid=uuid)
     if row is None:
-        raise NotFound(f"There is no project {uuid}")
+        raise NotFound(sentence("There is no project %(project)s", project=uuid))
     return row
 
 
@@ -130,22 +190,28 @@ def show(request: HttpRequest, uuid: str) -> HttpResponse:
 def project_page(request: HttpRequest, uuid: str, *, status: int = 200) -> HttpResponse:
     """Render the page of a project; raises ``NotFound`` or ``Forbidden``."""
     credentials = credentials_of(request)
-    project = project_queries.show_project(credentials, uuid=uuid)
+    project = project_queries.show_project_of_application(credentials, uuid=uuid)
     application = project.last_application
     if project.state in ("uninitialized", "deleted"):
         if application is None:
-            raise NotFound(f"There is no project {uuid}")
+            raise NotFound(sentence("There is no project %(project)s", project=uuid))
         return see_other("astakos-project-application", uuid, application.id)
     context = _project_context(credentials, project)
     return render(request, "astakos/projects/show.html", context, status=status)
+
+
+#: What makes somebody a member, who sees what the project uses.
+_MEMBERS = tuple(MembershipState(state).label for state in ACCEPTED_STATES)
 
 
 def _project_context(credentials: Credentials, project: ProjectDetails) -> dict[str, Any]:
     row = found_row(credentials, project.uuid)
     is_admin, is_owner = is_project_admin(credentials), project.owner == credentials.user_id
     names = [item.resource for item in project.resources]
+    sees_usage = is_admin or is_owner or row.mine.state in _MEMBERS
     usage = {
-        quota.resource: quota.usage for quota in project_quotas(resources=names, projects=[project.uuid])
+        quota.resource: quota.usage
+        for quota in (project_quotas(resources=names, projects=[project.uuid]) if sees_usage else ())
     }
     application = project.last_application
     pending = application if application is not None and application.state == "pending" else None
@@ -157,6 +223,7 @@ def _project_context(credentials: Credentials, project: ProjectDetails) -> dict[
         "is_owner": is_owner,
         "privileged": privileged,
         "may_modify": is_admin or (is_owner and not project.system_project),
+        "sees_usage": sees_usage,
         "resources": project_texts.resource_lines(project.resources, units(), usage),
         "counts": project_pages.member_counts(uuid=project.uuid),
         "pending": pending,
@@ -206,7 +273,9 @@ def confirm(
         "danger": danger,
         "with_reason": reason,
     }
-    return render(request, "astakos/projects/confirm.html", context)
+    if is_fragment(request):
+        return part_of_page(request, "astakos/projects/confirm_form.html", context)
+    return with_fragments(render(request, "astakos/projects/confirm.html", context))
 
 
 def reason_of(request: HttpRequest) -> str:
@@ -219,7 +288,7 @@ def attempt(request: HttpRequest, action: Callable[[], object], done: str) -> bo
     try:
         action()
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, text_of(error))
         return False
     messages.success(request, done)
     return True
@@ -271,7 +340,7 @@ def _after_conflict(request: HttpRequest, uuid: str) -> HttpResponse:
     try:
         response = project_page(request, uuid, status=409)
     except (Forbidden, NotFound):
-        context = {"rows": (), "is_admin": False, "chosen": Chosen(), "filtered": False}
+        context = {"rows": (), "is_admin": False, "chosen": Chosen(), "filtered": False, "total": 0}
         return render(request, "astakos/projects/index.html", context, status=409)
     return response
 

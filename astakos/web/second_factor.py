@@ -22,6 +22,7 @@ from astakos.web.half_login import HalfLogin, finish_half_login, half_login_requ
 from astakos.web.login import targets_of
 from astakos.web.login_flow import see_other
 from astakos.web.step_up import step_up_required
+from branding.fault_texts import text_of
 from synnefo.content_security import add_sources
 from synnefo.credentials import Credentials
 from synnefo.errors import SynnefoError
@@ -103,7 +104,7 @@ def _shown(request: HttpRequest, user: User, form: CodeForm) -> int:
             return 303
     except SynnefoError as error:
         form.is_valid()
-        form.add_error(None, error.message)
+        form.add_error(None, text_of(error))
         return 429 if error.code == 429 else 422
     return 422
 
@@ -168,7 +169,7 @@ def _confirmed(user: User, form: CodeForm) -> list[str] | None:
     try:
         return second_factor.confirm_totp(_acting(user), user_id=user.pk, code=form.cleaned_data["code"])
     except SynnefoError as error:
-        form.add_error("code", error.message)
+        form.add_error("code", text_of(error))
         return None
 
 
@@ -178,7 +179,7 @@ def _totp_page(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse
             _acting(user), user_id=user.pk
         )
     except SynnefoError as error:
-        messages.error(request, error.message)
+        messages.error(request, text_of(error))
         return see_other(reverse(_HOME))
     status = 422 if form.errors else 200
     return render(request, "astakos/second_factor_totp.html", {"form": form, "setup": setup}, status=status)
@@ -217,7 +218,7 @@ def _added(request: HttpRequest, user: User, form: NewPasskeyForm) -> list[str] 
             challenge=request.session.pop(_CHALLENGE, ""),
         )
     except SynnefoError as error:
-        form.add_error(None, error.message)
+        form.add_error(None, text_of(error))
         return None
 
 
@@ -231,7 +232,7 @@ def remove_totp(request: HttpRequest) -> HttpResponse:
         second_factor.remove_totp(_acting(user), user_id=user.pk)
         messages.success(request, _("The authenticator application was removed."))
     except SynnefoError as error:
-        messages.error(request, error.message)
+        messages.error(request, text_of(error))
     return see_other(reverse(_HOME))
 
 
@@ -245,7 +246,7 @@ def remove_passkey(request: HttpRequest, passkey_id: str) -> HttpResponse:
         second_factor.remove_passkey(_acting(user), user_id=user.pk, passkey_id=int(passkey_id))
         messages.success(request, _("The passkey was removed."))
     except SynnefoError as error:
-        messages.error(request, error.message)
+        messages.error(request, text_of(error))
     return see_other(reverse(_HOME))
 
 
@@ -258,7 +259,7 @@ def renew_recovery_codes(request: HttpRequest) -> HttpResponse:
     try:
         request.session[_CODES] = second_factor.renew_recovery_codes(_acting(user), user_id=user.pk)
     except SynnefoError as error:
-        messages.error(request, error.message)
+        messages.error(request, text_of(error))
     return see_other(reverse(_HOME))
 
 

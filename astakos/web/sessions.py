@@ -40,14 +40,19 @@ def log_in(request: HttpRequest, user: User, *, module: str, renew_token: bool =
     auth.login(request, user, backend=_BACKEND)
     request.session[_MODULE] = module
     request.session[_MOMENT] = clock.now().timestamp()
-    longest = clock.now() + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    request.session.set_expiry(min(user.auth_token_expires, longest))
+    limit_session(request, user)
     request.session.save()
     assert request.session.session_key is not None
     agent = request.headers.get("User-Agent", "")
     sessions.record(user, session_key=request.session.session_key, user_agent=agent)
     UserAuthProvider.objects.filter(user=user, module=module).update(last_login_at=clock.now())
     request.astakos_last_method = module  # type: ignore[attr-defined]  # the cookie middleware sets it
+
+
+def limit_session(request: HttpRequest, user: User) -> None:
+    """Let the session end with *user*'s token, and after the time that the site allows at the latest."""
+    longest = clock.now() + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    request.session.set_expiry(min(user.auth_token_expires, longest))
 
 
 def log_out(request: HttpRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from astakos.logic import captcha, limited, password_rules, second_factor, signup, terms
+from astakos.logic import auth_providers, captcha, limited, password_rules, second_factor, signup, terms
 from astakos.logic.signup import Outcome, Prefilled, SignUpResult
 from astakos.logic.users import MAX_NAME_LENGTH
 from astakos.models import User
@@ -26,6 +27,7 @@ from astakos.web.half_login import begin_half_login
 from astakos.web.login import form_targets, success_url
 from astakos.web.login_flow import complete_login, see_other
 from astakos.web.sessions import page_user
+from branding.fault_texts import text_of
 from synnefo import crypto
 from synnefo.content_security import with_sources
 from synnefo.errors import BadRequest, SynnefoError
@@ -75,7 +77,7 @@ class SignUpForm(forms.Form):
         try:
             password_rules.check_new_password(password, user=User(username=named["email"], **named))
         except BadRequest as error:
-            self.add_error("password1", error.message)
+            self.add_error("password1", text_of(error))
         return values
 
 
@@ -89,6 +91,10 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     asked = request.POST if request.method == "POST" else request.GET
     token, code = asked.get("third_party_token", "")[:255], asked.get("code", "")[:255]
     module, known = signup.prefilled(third_party_token=token, invitation_code=code)
+    if not token and not auth_providers.is_enabled(module):
+        # Without passwords there is no form to begin with: a sign-up begins with one of the methods.
+        messages.info(request, _("Choose how you sign in; without an account you get one on the way."))
+        return _to_methods(request)
     signup.check_may_sign_up(module)
     start = {name: getattr(known, name) for name in ("email", "first_name", "last_name")}
     start |= {"next": safe_next(request, ""), "third_party_token": token, "code": code}
@@ -102,6 +108,13 @@ def sign_up(request: HttpRequest) -> HttpResponse:
             return _answer(request, result, form.cleaned_data["email"], module)
         error = result
     return form_page(request, "astakos/signup.html", form, error=error, captcha=captcha.box(), module=module)
+
+
+def _to_methods(request: HttpRequest) -> HttpResponse:
+    """Return the way to the login page, which offers every method."""
+    following = safe_next(request, "")
+    query = f"?{urlencode({'next': following})}" if following else ""
+    return see_other(f"{reverse('astakos-login')}{query}")
 
 
 def _create(request: HttpRequest, form: SignUpForm, module: str) -> SignUpResult:

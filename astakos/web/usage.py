@@ -60,6 +60,17 @@ def chip(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def strip(request: HttpRequest) -> HttpResponse:
+    """Answer the bars of the resources that one page is about; 401 when the session has ended."""
+    user = page_user(request)
+    if user is None:
+        return session_ended()
+    wanted = set(request.GET.get("resources", "")[:_MOST_RELEVANT].split(","))
+    usages = [usage for usage in usage_of(user) if usage.name in wanted]
+    return part_of_page(request, "astakos/parts/quota_strip.html", {"usages": _presented(usages)})
+
+
+@require_safe
 @ready_required
 def export(request: HttpRequest) -> HttpResponse:
     """Answer the same numbers as CSV, exact and without units."""
@@ -110,5 +121,6 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^ui/resources/?$", show, name="astakos-usage"),
     re_path(r"^ui/resources/bars$", fragment, name="astakos-usage-bars"),
     re_path(r"^ui/resources/chip$", chip, name="astakos-quota-chip"),
+    re_path(r"^ui/resources/strip$", strip, name="astakos-quota-strip"),
     re_path(r"^ui/resources\.csv$", export, name="astakos-usage-csv"),
 ]

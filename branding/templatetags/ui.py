@@ -10,7 +10,7 @@ from django.template.base import NodeList
 from django.template.context import Context
 from django.template.loader_tags import BlockNode
 from django.templatetags.static import static
-from django.utils import formats, timesince, timezone
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -171,9 +171,29 @@ def _relative(moment: datetime) -> str:
     seconds = (moment - clock.now()).total_seconds()
     if abs(seconds) < 60:
         return _("just now") if seconds <= 0 else _("in less than a minute")
-    if seconds < 0:
-        return _("%(time)s ago") % {"time": timesince.timesince(moment, clock.now(), depth=1)}
-    return _("in %(time)s") % {"time": timesince.timeuntil(moment, clock.now(), depth=1)}
+    text = _("%(time)s ago") if seconds < 0 else _("in %(time)s")
+    return text % {"time": _duration(abs(seconds)).replace(" ", "\u00a0")}
+
+
+def _duration(seconds: float) -> str:
+    """Return *seconds*, at least a minute, as so many of the largest unit; Django has no Greek for this."""
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    hours = minutes // 60
+    if hours < 24:
+        return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+    days = hours // 24
+    if days < 14:
+        return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+    if days < 60:
+        weeks = days // 7
+        return ngettext("%(count)d week", "%(count)d weeks", weeks) % {"count": weeks}
+    if days < 730:
+        months = int(days / 30.44)
+        return ngettext("%(count)d month", "%(count)d months", months) % {"count": months}
+    years = int(days / 365.25)
+    return ngettext("%(count)d year", "%(count)d years", years) % {"count": years}
 
 
 @register.inclusion_tag("branding/parts/status_pill.html")
@@ -210,7 +230,7 @@ def quota_bar(
         "pending_width": f"{pending_share:.2f}",
         "pending": quantity_text(pending, unit) if pending > 0 else "",
         "tone": _quota_tone(used, shown_limit, share),
-        "note": note or _quota_note(used, shown_limit, unit, unlimited),
+        "note": note or _quota_note(used + pending, shown_limit, unit, unlimited),
     }
 
 
@@ -221,6 +241,7 @@ def _quota_tone(used: int, limit: int, share: float) -> str:
 
 
 def _quota_note(used: int, limit: int, unit: str, unlimited: bool) -> str:
+    """Say what is left of *limit*; *used* counts what is pending too, which nobody else can take any more."""
     if unlimited:
         return ""
     if used > limit:

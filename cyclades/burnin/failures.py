@@ -9,6 +9,10 @@ class CheckFailed(Exception):
     """Something is not as the contract says; the text tells what was seen and what was expected."""
 
 
+class TimedOut(CheckFailed):
+    """Something did not come about in time: the deployment may be wrong, or only slow."""
+
+
 class Skipped(Exception):
     """A step that the options or the deployment leave out, with the reason."""
 

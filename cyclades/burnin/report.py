@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from cyclades.burnin.options import Options
-from cyclades.burnin.suite import Outcome, Result
+from cyclades.burnin.suite import TIMED_OUT, Outcome, Result
 
 _COLORS = {Outcome.PASSED: "32", Outcome.FAILED: "31;1", Outcome.SKIPPED: "33", Outcome.NOT_RUN: "33"}
 
@@ -64,6 +64,9 @@ class Report:
             print(f"{suite:<44}{numbers[0]:>6}{numbers[1]:>8}{numbers[2]:>9}{numbers[3]:>9}{seconds:>9.1f}")
         for result in self._of(Outcome.FAILED):
             print(f"\n{self._mark(Outcome.FAILED)} {result.suite}: {result.step}\n  {result.text}")
+        late = sum(result.text.startswith(TIMED_OUT) for result in self._of(Outcome.FAILED))
+        if late:
+            print(f"\n{late} of the failures are time-outs: if this is only slow, raise --action-timeout")
         for result in self._of(Outcome.SKIPPED):
             print(f"{self._mark(Outcome.SKIPPED)} {result.suite}: {result.step}: {result.text}")
         print(f"\n{self._mark(Outcome.PASSED if passed else Outcome.FAILED)}", flush=True)

@@ -11,11 +11,13 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from cyclades.burnin.client import Access, Client, Json, log
-from cyclades.burnin.failures import CheckFailed, Interrupted, Skipped
+from cyclades.burnin.failures import CheckFailed, Interrupted, Skipped, TimedOut
 from cyclades.burnin.ledger import Ledger
 from cyclades.burnin.options import Options
 
 _numbers = itertools.count()
+#: How the text of a failure begins that was only a matter of time.
+TIMED_OUT = "timed out"
 Method = TypeVar("Method", bound=Callable[..., None])
 
 
@@ -127,7 +129,7 @@ class Suite:
             if through and seen not in through:
                 raise CheckFailed(f"{what} is {seen!r} on its way to {until!r}")
             if waited > options.action_timeout:
-                raise CheckFailed(f"{what} is still {seen!r} after {waited:.0f} s, expected {until!r}")
+                raise TimedOut(f"{what} is still {seen!r} after {waited:.0f} s, expected {until!r}")
             if waited > options.action_warning and not warned:
                 warned = True
                 self.run.say(f"    {self.title}: {what} is still {seen!r} after {waited:.0f} s", 1)
@@ -178,6 +180,8 @@ class Suite:
         outcome, message = Outcome.PASSED, ""
         try:
             method()
+        except TimedOut as error:
+            outcome, message = Outcome.FAILED, f"{TIMED_OUT}: {error}"
         except (CheckFailed, Interrupted) as error:
             outcome, message = Outcome.FAILED, str(error)
         except Skipped as reason:

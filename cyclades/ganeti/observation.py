@@ -16,8 +16,8 @@ Json = Mapping[str, Any]
 _WITH_DEVICES: dict[str, frozenset[str]] = {
     "OP_INSTANCE_CREATE": frozenset({"success"}),
     "OP_INSTANCE_STARTUP": frozenset({"success"}),
-    "OP_INSTANCE_SET_PARAMS": frozenset({"success", "error"}),
-    "OP_INSTANCE_GROW_DISK": frozenset({"success", "error"}),
+    "OP_INSTANCE_SET_PARAMS": FINAL_STATUSES,
+    "OP_INSTANCE_GROW_DISK": FINAL_STATUSES,
 }
 _FIREWALL_PREFIX = "synnefo:network"
 

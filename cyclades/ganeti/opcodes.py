@@ -34,6 +34,7 @@ OPCODES: dict[str, Opcode] = {
     "shutdown": Opcode.INSTANCE_SHUTDOWN,
     "reboot": Opcode.INSTANCE_REBOOT,
     "modify": Opcode.INSTANCE_SET_PARAMS,
+    "grow-disk": Opcode.INSTANCE_GROW_DISK,
     "tags-add": Opcode.TAGS_SET,
     "tags-delete": Opcode.TAGS_DEL,
     "firewall": Opcode.INSTANCE_SET_PARAMS,

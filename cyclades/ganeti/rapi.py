@@ -181,12 +181,13 @@ class RapiClient(RapiTransport):
         disk: int,
         amount: int,
         *,
+        absolute: bool | None = None,
         wait_for_sync: bool = True,
         depends: Depends | None = None,
         reason: str | None = None,
     ) -> int:
-        """Make disk number ``disk`` bigger by ``amount`` MiB."""
-        body = _given(amount=amount, wait_for_sync=wait_for_sync, depends=depends)
+        """Make disk number ``disk`` bigger by ``amount`` MiB, or with ``absolute`` that big."""
+        body = _given(amount=amount, absolute=absolute, wait_for_sync=wait_for_sync, depends=depends)
         return self._job("POST", _instance(instance, f"disk/{disk:d}/grow"), body, reason=reason)
 
     def ActivateInstanceDisks(self, instance: str, *, reason: str | None = None) -> int:

@@ -26,7 +26,7 @@ from cyclades.ganeti import (
     snapshot_jobs,
     submission,
 )
-from cyclades.logic import reconcile_servers, server_events, volume_deletion
+from cyclades.logic import nova_resize, reconcile_servers, server_events, volume_deletion
 from cyclades.models import Backend, IntentState, JobIntent, Server
 from synnefo import clock
 from synnefo.db.locks import atomic, lock_one
@@ -75,6 +75,7 @@ def run_once(*, limit: int = MAX_INTENTS) -> Report:
         backends = list(Backend.objects.filter(pk__in=intents.order_by().values("backend")).order_by("pk"))
         for part in side_by_side.on_each(backends, partial(work, intents, limit)):
             report.add(part)
+    nova_resize.run_due()
     volume_deletion.run_queue()
     report.submitted += snapshot_jobs.run_due()
     _refresh_backends()

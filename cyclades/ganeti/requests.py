@@ -139,7 +139,7 @@ def delete_payload(shutdown_timeout: int | None = None, volumes: Iterable[Volume
 
     Of the *volumes* on it those that came with data are not to survive it, as they would a failed job.
     """
-    changes = [_kept(volume, "default") for volume in volumes if _keeps_data(volume)]
+    changes = [_kept(volume, "default") for volume in volumes if keeps_data(volume)]
     body = {} if shutdown_timeout is None else {"shutdown_timeout": shutdown_timeout}
     return payload("delete", body) | ({"before": {"disks": changes}} if changes else {})
 
@@ -191,7 +191,7 @@ def disk_definition(volume: Volume) -> dict[str, Any]:
     disk |= _provider_parameters(volume)
     if volume.volume_type.disk_template in settings.CYCLADES_DETACHABLE_DISK_TEMPLATES:
         disk["reuse_data"] = str(initialised)
-        if initialised and _keeps_data(volume):
+        if initialised and keeps_data(volume):
             # A job that fails removes the disks that it added: not the data that were there before.
             disk["keep_data"] = "True"
     return disk
@@ -201,7 +201,7 @@ def _disk_name(volume: Volume) -> str:
     return names.disk_name(volume.pk, volume.legacy_backend_volume_uuid)
 
 
-def _keeps_data(volume: Volume) -> bool:
+def keeps_data(volume: Volume) -> bool:
     """Tell whether the volume's storage is told by a parameter to keep the data of a removed disk."""
     return bool(settings.GANETI_DETACH_METHODS.get(volume.volume_type.provider) == "keep_data")
 
@@ -214,7 +214,7 @@ def _kept(volume: Volume, value: str) -> list[Any]:
 def remove_volume_payload(volume: Volume) -> Payload:
     """Return the removal, with its data, of a disk that is attached to a server."""
     changes: list[Any] = [["remove", _disk_name(volume), {}]]
-    if _keeps_data(volume):
+    if keeps_data(volume):
         changes.insert(0, _kept(volume, "default"))
     return payload("modify", {"disks": changes}) | {"hotplug": True}
 
@@ -223,11 +223,16 @@ def detach_volume_payload(volume: Volume) -> Payload:
     """Return the removal of a disk that leaves its data in the storage (contract 14.2)."""
     changes: list[Any] = [["remove", _disk_name(volume), {}]]
     body: dict[str, Any] = {"disks": changes}
-    if _keeps_data(volume):
+    if keeps_data(volume):
         changes.insert(0, _kept(volume, "True"))
     else:
         body["keep_disks"] = True
     return payload("modify", body) | {"hotplug": True}
+
+
+def grow_volume_payload(volume: Volume, size: int) -> Payload:
+    """Return the growth of an attached disk to *size* GiB."""
+    return payload("grow-disk", {"disk": volume.index, "amount": size * 1024, "absolute": True})
 
 
 def name_disk_payload(volume: Volume, disk_uuid: str) -> Payload:

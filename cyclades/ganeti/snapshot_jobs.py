@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
-from cyclades.ganeti import clients, names, submission_threads
+from cyclades.ganeti import clients, names, side_by_side, submission_threads
+from cyclades.logic import news
 from cyclades.models import Backend, IntentState, SnapshotJob, Volume
 from pithos import public as pithos
 from synnefo import amqp, clock, snapshot_requests
@@ -152,7 +153,10 @@ def _publish(request: SnapshotRequest) -> None:
 
 
 def run_due(*, limit: int = MAX_JOBS) -> int:
-    """Send what is due again and give up what is too old; return how many requests this changed."""
+    """Send what is due again, the clusters side by side, and give up what is too old.
+
+    Returns how many requests this changed.
+    """
     oldest = clock.now() - timedelta(seconds=settings.SNAPSHOT_GIVE_UP_SECONDS)
     late = list(SnapshotJob.objects.filter(state__in=_OPEN, created__lt=oldest)[:limit])
     for job in late:
@@ -162,10 +166,16 @@ def run_due(*, limit: int = MAX_JOBS) -> int:
     due = SnapshotJob.objects.filter(
         Q(not_before=None) | Q(not_before__lte=clock.now()), state__in=_OPEN
     ).exclude(fresh)
-    numbers = list(due.order_by("pk").values_list("pk", flat=True)[:limit])
+    backends = list(Backend.objects.filter(pk__in=due.order_by().values("backend")).order_by("pk"))
+    sent = sum(side_by_side.on_each(backends, lambda backend: _send_all(due.filter(backend=backend), limit)))
+    sent += _send_all(due.filter(backend=None), limit)
     ended = SnapshotJob.objects.exclude(state__in=_OPEN).filter(updated__lt=clock.now() - _KEPT)
     SnapshotJob.objects.filter(pk__in=list(ended.values_list("pk", flat=True)[:1000])).delete()
-    return len(late) + sum(send(number) for number in numbers)
+    return len(late) + sent
+
+
+def _send_all(due: QuerySet[SnapshotJob], limit: int) -> int:
+    return sum(send(number) for number in list(due.order_by("pk").values_list("pk", flat=True)[:limit]))
 
 
 def unsettled(backend: Backend) -> list[SnapshotJob]:
@@ -180,20 +190,33 @@ def unsettled(backend: Backend) -> list[SnapshotJob]:
 
 def apply(event: OpStatus) -> None:
     """Take note of what a node says; repeated and late words change nothing (Ganeti contract 9.3)."""
-    for snapshot_id, mapfile in _snapshots_of(event):
+    for snapshot_id, info in _snapshots_of(event):
         job = SnapshotJob.objects.filter(snapshot_id=snapshot_id, pk=event.job_id).first()
         if job is None or job.state not in _OPEN:
             log.info("an event about snapshot %s, which does not wait for one, is ignored", snapshot_id)
         elif event.is_final:
             text = "" if event.status == "success" else str(event.logmsg or event.status)
-            finish(job, succeeded=event.status == "success", mapfile=mapfile, error=text)
+            mapfile = info.get("mapfile")
+            known = mapfile if isinstance(mapfile, str) else None
+            finish(job, succeeded=event.status == "success", mapfile=known, error=text)
         else:
             again = clock.now() + timedelta(seconds=settings.SNAPSHOT_RESEND_SECONDS)
-            _mine(job).update(not_before=again, updated=clock.now())
+            percent = info.get("progress")
+            # Zero is the begin of a copy, which may begin again.
+            progress = min(99, max(0, percent)) if isinstance(percent, int) else 0
+            _mine(job).update(not_before=again, progress=progress, updated=clock.now())
 
 
-def _snapshots_of(event: OpStatus) -> Iterator[tuple[str, str | None]]:
-    """Yield the snapshots that an event is about, and their maps' names."""
+def progress_of(snapshot_ids: Collection[str]) -> dict[str, int]:
+    """Return how many per cent of these snapshots' disks are copied, where a copy is under way."""
+    if not snapshot_ids:
+        return {}
+    rows = SnapshotJob.objects.filter(snapshot_id__in=snapshot_ids, state__in=_OPEN)
+    return dict(rows.values_list("snapshot_id", "progress"))
+
+
+def _snapshots_of(event: OpStatus) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the snapshots that an event is about, and what it says about each."""
     disks = event.job_fields.get("disks")
     for item in disks if isinstance(disks, list) else []:
         if not isinstance(item, list) or len(item) != 2 or not isinstance(item[1], dict):
@@ -202,16 +225,16 @@ def _snapshots_of(event: OpStatus) -> Iterator[tuple[str, str | None]]:
             snapshot_id = json.loads(item[1].get("snapshot_info") or "null")["snapshot_id"]
         except (ValueError, TypeError, KeyError):
             continue
-        mapfile = item[1].get("mapfile")
         if isinstance(snapshot_id, str):
-            yield snapshot_id, mapfile if isinstance(mapfile, str) else None
+            yield snapshot_id, item[1]
 
 
 def finish(job: SnapshotJob, *, succeeded: bool, mapfile: str | None = None, error: str = "") -> bool:
     """End a snapshot, readable or broken, unless it has ended already; return whether this ended it."""
     with atomic():
         try:
-            stored = lock_one(SnapshotJob.objects.filter(pk=job.pk, state__in=_OPEN))
+            open_jobs = SnapshotJob.objects.filter(pk=job.pk, state__in=_OPEN)
+            stored = lock_one(open_jobs.select_related("volume"))
         except SnapshotJob.DoesNotExist:
             return False
         stored.state = IntentState.DONE if succeeded else IntentState.FAILED
@@ -226,7 +249,18 @@ def finish(job: SnapshotJob, *, succeeded: bool, mapfile: str | None = None, err
             log.warning("snapshot %s failed: %s", stored.snapshot_id, stored.last_error)
             _set_status(stored, BROKEN, None)
         stored.save(update_fields=["state", "last_error", "updated"])
+        owner = _owner(stored)
+        if owner is not None:
+            news.snapshot_ended(stored, owner=owner, succeeded=stored.state == IntentState.DONE)
     return True
+
+
+def _owner(job: SnapshotJob) -> str | None:
+    """Return whose the snapshot is, who need not own the volume; ``None`` once it is deleted."""
+    try:
+        return pithos.get_object(None, uuid=job.snapshot_id).account
+    except NotFound:
+        return None
 
 
 def _set_status(job: SnapshotJob, status: int, mapfile: str | None) -> None:

@@ -177,6 +177,7 @@ SENDERS: dict[str, Sender] = {
     "reboot": lambda rapi, name, body, reason: rapi.RebootInstance(name, **body, reason=reason),
     "modify": lambda rapi, name, body, reason: rapi.ModifyInstance(name, body, reason=reason),
     "firewall": firewall.send,
+    "grow-disk": lambda rapi, name, body, reason: rapi.GrowInstanceDisk(name, **body, reason=reason),
     "tags-add": lambda rapi, name, body, reason: rapi.AddInstanceTags(name, body["tags"], reason=reason),
     "tags-delete": lambda rapi, name, body, reason: rapi.DeleteInstanceTags(
         name, body["tags"], reason=reason

@@ -21,7 +21,7 @@ from cyclades.models import Server, ServerState
 from synnefo import audit, clock, rate_limit
 from synnefo.credentials import Credentials
 from synnefo.db import locks
-from synnefo.errors import BadRequest, ServiceUnavailable, SynnefoError, TooManyRequests
+from synnefo.errors import BadRequest, ServiceUnavailable, SynnefoError, TooManyRequests, WrongState
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def open_console(credentials: Credentials, *, server_id: int, kind: str) -> Cons
     target = _screen_of(server)
     if target is None:
         _note_shutdown(credentials, server_id=server_id, moment=moment)
-        raise BadRequest(f"Server {server_id} is not running, so it shows nothing; start it first.")
+        raise WrongState(f"Server {server_id} is not running, so it shows nothing; start it first.")
     password = "".join(secrets.choice(_ALPHABET) for _ in range(_PASSWORD_LENGTH))
     forwarding = _forward(target, password, kind)
     if _screen_of(server) != target:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from cyclades.models import JobIntent, Network, Task, Volume
+from cyclades.models import JobIntent, Network, Server, Task, Volume
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,15 @@ def hard_reboots(server_ids: Collection[int]) -> set[int]:
     rows = JobIntent.objects.filter(server__in=server_ids, operation=Task.REBOOT).order_by("pk")
     last = dict(rows.values_list("server_id", "payload"))
     return {pk for pk, payload in last.items() if payload.get("body", {}).get("shutdown_timeout") == 0}
+
+
+def resizes(server_ids: Collection[int]) -> dict[int, str]:
+    """Return the Nova status of those of these servers whose resize is not confirmed, in one query."""
+    rows = Server.objects.filter(pk__in=server_ids, deleted=False, resize__isnull=False)
+    return {
+        pk: "VERIFY_RESIZE" if settled else ("REVERT_RESIZE" if reverting else "RESIZE")
+        for pk, settled, reverting in rows.values_list("pk", "resize__settled", "resize__reverting")
+    }
 
 
 def attachments(volume_ids: Collection[int]) -> dict[int, Attachment]:

@@ -98,7 +98,8 @@ def _locked_device(credentials: Credentials, seen: Server) -> Server:
 
 
 def _insert(credentials: Credentials, network: Network, request: PortRequest, server: Server | None) -> Port:
-    require_connectable(network, check_drained=not network.public)
+    floating = network.public and _wants_floating_ip(credentials, network, request.address)
+    require_connectable(network, check_drained=not floating)
     port = Port(
         name=request.name,
         userid=credentials.user_id or (server.userid if server else None),
@@ -108,7 +109,7 @@ def _insert(credentials: Credentials, network: Network, request: PortRequest, se
         public=network.public,
         device_owner=None if server is None else DEVICE_OWNER,
     )
-    if network.public and not (credentials.is_admin and request.address is None):
+    if floating:
         ip = find_floating_ip(credentials, network, request.address)
         port.save()
         attach_floating_ip(ip, port)
@@ -118,6 +119,14 @@ def _insert(credentials: Credentials, network: Network, request: PortRequest, se
         if allocation is not None:
             addresses.store(port, allocation)
     return port
+
+
+def _wants_floating_ip(credentials: Credentials, network: Network, address: str | None) -> bool:
+    """Tell whether a port of a public network gets a floating IP; only administrators have a choice."""
+    if not credentials.is_admin:
+        return True
+    known = IPAddress.objects.filter(network=network, address=address, floating_ip=True, deleted=False)
+    return address is not None and known.exists()
 
 
 def require_connectable(network: Network, *, check_drained: bool = True) -> None:

@@ -11,7 +11,7 @@ from synnefo.messages import Progress
 log = logging.getLogger(__name__)
 
 _LEVELS = {"image-error": "ERROR", "image-warning": "WARNING"}
-_HELPER_LEVELS = {"warning": "WARNING", "error": "ERROR"}
+_HELPER_LEVELS = {"warning": "WARNING", "error": "ERROR", "info": "INFO"}
 _MESSAGE_LENGTH = 255
 _DETAILS_LENGTH = 64 * 1024
 
@@ -20,12 +20,12 @@ def apply(server: Server, event: Progress, *, save: Saver = save_now) -> Outcome
     """Store what the deployment of the locked *server* reports.
 
     Progress has a time of its own: nodes' clocks differ, and a percentage must never hide a job's end.
-    *save* writes the percentage.
+    *save* writes the percentage, and that there is news.
     """
     if server.deleted:
         return Outcome.IGNORED
     if event.type != "image-copy-progress":
-        return _add_diagnostic(server, event)
+        return _add_diagnostic(server, event, save)
     if event.progress is None or event.progress < 0:
         log.warning("server %d: %r is no progress", server.pk, event.progress)
         return Outcome.IGNORED
@@ -37,12 +37,14 @@ def apply(server: Server, event: Progress, *, save: Saver = save_now) -> Outcome
     return Outcome.APPLIED
 
 
-def _add_diagnostic(server: Server, event: Progress) -> Outcome:
+def _add_diagnostic(server: Server, event: Progress, save: Saver) -> Outcome:
     """Store the message once, however often it is delivered; the server's lock makes the check safe."""
     columns = describe(event)
     if ServerDiagnostic.objects.filter(server=server, **columns).exists():
         return Outcome.STALE
     ServerDiagnostic.objects.create(server=server, **columns)
+    # Lists of what changed show the newest message, too.
+    save(server, {"updated"})
     return Outcome.APPLIED
 
 
@@ -53,7 +55,7 @@ def describe(event: Progress) -> dict[str, object]:
     if is_task:
         source = f"{event.type}-{event.subtype}"
     if event.type == "image-helper":
-        level = _HELPER_LEVELS.get(event.subtype or "", "INFO")
+        level = _HELPER_LEVELS.get(event.subtype or "", "DEBUG")
     else:
         level = _LEVELS.get(event.type, "DEBUG")
     message = (event.task or "") if is_task else " ".join(event.messages or ())

@@ -191,6 +191,13 @@ def issue_for(
         raise SynnefoError("The quota of this user is not set up") from error
 
 
+def require_room(user_id: str, deltas: Deltas, *, name: str) -> None:
+    """Raise like ``issue`` when *deltas* would not fit now; nothing is kept."""
+    serial = issue_for(user_id, deltas, name=name)
+    if serial is not None:
+        astakos.resolve_commissions(clientkey=CLIENT_KEY, reject=[serial])
+
+
 def charge_now(user_id: str, deltas: Deltas, *, name: str, force: bool = False) -> int | None:
     """Charge *deltas* at once, in the caller's transaction; returns the accepted serial."""
     return issue_for(user_id, deltas, name=name, force=force, accept_now=True)

@@ -175,13 +175,17 @@ def _disks(server: Server, instance: Json, moment: datetime) -> Iterator[Differe
     there = {
         disk.name or f"unknown-disk-{index}": (VolumeStatus.IN_USE, index, server_disks.size_gib(disk))
         for index, disk in enumerate(disks)
-        if disk.name not in young
+        # A disk without a name may be the very volume that is being made.
+        if disk.name not in young and (disk.name or not young)
     }
     if here != there:
         differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
         known = any(name in here for name in differing)
+        # A disk that was added in Ganeti itself becomes a volume, a stranger's does not.
+        adopted = any(not disk.name for disk in disks) and all(name in there for name in here)
         event = server_events.simulated(server, opcode=Opcode.INSTANCE_SET_PARAMS, moment=moment, disks=disks)
-        yield Difference(Kind.DISKS, f"differs in disks {', '.join(differing)}", event if known else None)
+        mends = known or adopted
+        yield Difference(Kind.DISKS, f"differs in disks {', '.join(differing)}", event if mends else None)
 
 
 def _rescue(server: Server, instance: Json, moment: datetime) -> Iterator[Difference]:

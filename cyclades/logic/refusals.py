@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from cyclades.ganeti import jobs, names
 from cyclades.ganeti.opcodes import Opcode
-from cyclades.logic import ports, server_disks, server_events, server_outcomes, tag_events
+from cyclades.logic import news, ports, server_disks, server_events, server_outcomes, tag_events
 from cyclades.models import IntentState, JobIntent, Port, PortState, Server, Task
 from synnefo import clock
 from synnefo.db.locks import atomic
@@ -40,6 +40,8 @@ def _undo(server: Server, intent: JobIntent) -> None:
         ports.delete_port_rows(_ports_to_add(server, intent), "refused by the cluster")
     elif intent.operation in server_events.VOLUME_TASKS:
         server_disks.settle_unreported(server, intent.operation)
+    if intent.operation != Task.BUILD:
+        news.server_refused(server)
     tag_events.undo(server, intent)
     server_outcomes.add_diagnostic(
         server, source="ganeti-refusal", message=f"The cluster refused the operation {intent.operation}."

@@ -12,7 +12,7 @@ from cyclades.logic import server_change
 from cyclades.logic.server_change import JobChange
 from cyclades.models import JobIntent, RescueImage, RescueProperties, Server, Task
 from synnefo.credentials import Credentials
-from synnefo.errors import BadRequest, NotFound
+from synnefo.errors import NotFound, WrongState
 from synnefo.messages import InstanceHvparams
 
 _PROPERTY_LENGTH = 256
@@ -43,7 +43,7 @@ def unrescue(credentials: Credentials, *, server_id: int) -> JobIntent:
 
 def _begin(server: Server, image_id: int | None) -> None:
     if server.rescue:
-        raise BadRequest(f"Server {server.pk} is in rescue mode already")
+        raise WrongState(f"Server {server.pk} is in rescue mode already")
     # Known from now on, so that nobody removes the image while the job is on its way.
     server.rescue_image = choose(server, image_id)
     server.save(update_fields=["rescue_image", "updated"])
@@ -57,7 +57,7 @@ def _rescue_payload(server: Server) -> Payload:
 
 def _require_rescue(server: Server) -> None:
     if not server.rescue:
-        raise BadRequest(f"Server {server.pk} is not in rescue mode")
+        raise WrongState(f"Server {server.pk} is not in rescue mode")
 
 
 def choose(server: Server, image_id: int | None = None) -> RescueImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cyclades.ganeti import requests
@@ -68,16 +69,22 @@ def resize(credentials: Credentials, *, server_id: int, flavor_id: int) -> JobIn
     """
     seen = server_change.seen_server(credentials, server_id)
     flavor = flavors.for_resize(credentials, flavor_id=flavor_id, project=seen.project)
-    change = JobChange(
-        task=Task.RESIZE,
-        check=lambda server: _check_resize(server, flavor),
-        payload=lambda _: requests.modify_beparams_payload(flavor),
-        deltas=lambda server: quota.server_deltas(server, Task.RESIZE, flavor=flavor),
-    )
+    change = resize_change(flavor, check=lambda server: check_resize(server, flavor))
     return server_change.run(credentials, server_id=server_id, change=change)
 
 
-def _check_resize(server: Server, flavor: Flavor) -> None:
+def resize_change(flavor: Flavor, check: Callable[[Server], None] | None = None) -> JobChange:
+    """Return the change of a stopped server to *flavor*."""
+    return JobChange(
+        task=Task.RESIZE,
+        check=check,
+        payload=lambda _: requests.modify_beparams_payload(flavor),
+        deltas=lambda server: quota.server_deltas(server, Task.RESIZE, flavor=flavor),
+    )
+
+
+def check_resize(server: Server, flavor: Flavor) -> None:
+    """Raise ``BadRequest`` for the flavor that *server* has, or one with another disk."""
     if server.flavor_id == flavor.pk:
         raise BadRequest(f"The flavor of server {server.pk} is already {flavor.name}")
     if server.flavor.disk != flavor.disk:
@@ -87,9 +94,13 @@ def _check_resize(server: Server, flavor: Flavor) -> None:
 
 
 def _simple(credentials: Credentials, server_id: int, task: Task, payload: dict[str, Any]) -> JobIntent:
-    change = JobChange(
+    return server_change.run(credentials, server_id=server_id, change=simple_change(task, payload))
+
+
+def simple_change(task: Task, payload: dict[str, Any]) -> JobChange:
+    """Return the change that *task* makes, which costs what the task costs."""
+    return JobChange(
         task=task,
         payload=lambda _: payload,
         deltas=lambda server: quota.server_deltas(server, task),
     )
-    return server_change.run(credentials, server_id=server_id, change=change)

@@ -62,17 +62,25 @@ def run(credentials: Credentials, *, server_id: int, change: JobChange) -> JobIn
         require_allowed(credentials, server, change.task)
         if change.check is not None:
             change.check(server)
-        require_backend(server)
-        server.serial = quota.issue(
-            server,
-            change.deltas(server),
-            name=f"client: api, resource: server {server_id}, action: {change.task}",
-            force=change.force_quota or credentials.force_quota,
-        )
-        server.save(update_fields=["serial", "updated"])
-        intent = jobs.intend(server=server, operation=change.task, payload=change.payload(server))
+        intent = promise(server, change, force=change.force_quota or credentials.force_quota)
         audit.record(credentials, f"server.{change.task.lower()}", f"server:{server_id}")
     return intent
+
+
+def promise(server: Server, change: JobChange, *, force: bool = False) -> JobIntent:
+    """Record *change* of the locked *server* in the caller's transaction, whatever the server's state is.
+
+    Raises ``OverLimit`` unless *force*, and ``ServiceUnavailable`` for a backend that is offline.
+    """
+    require_backend(server)
+    server.serial = quota.issue(
+        server,
+        change.deltas(server),
+        name=f"client: api, resource: server {server.pk}, action: {change.task}",
+        force=force,
+    )
+    server.save(update_fields=["serial", "updated"])
+    return jobs.intend(server=server, operation=change.task, payload=change.payload(server))
 
 
 def require_backend(server: Server) -> Backend:

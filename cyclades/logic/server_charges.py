@@ -35,6 +35,9 @@ def settle(
     if event.operation == Opcode.INSTANCE_CREATE:
         return
     is_own = server.task_job_id == event.job_id and bool(server.task)
+    if is_own and server.task == Task.GROW_VOLUME and event.instance_disks is None:
+        # The volume keeps its size until the disks are seen, which charges the difference.
+        quota.reject(server)
     if succeeded and is_own and server.serial is not None:
         return
     # A job that failed may have added or removed a disk before.

@@ -14,7 +14,7 @@ from datetime import timedelta
 from django.db.models import Prefetch, prefetch_related_objects
 
 from cyclades.ganeti import jobs, names, requests
-from cyclades.models import Flavor, Server, Task, Volume, VolumeStatus
+from cyclades.models import Flavor, Server, ServerState, Task, Volume, VolumeStatus
 from synnefo import clock
 from synnefo.messages import InstanceDisk
 
@@ -45,11 +45,15 @@ class Change:
 
 @dataclass(frozen=True)
 class _Event:
-    """What is known of the job whose end brought the disks; ``pending`` is the task still under way."""
+    """What is known of the job whose end brought the disks; ``pending`` is the task still under way.
+
+    ``paid``: the server is still being made, and its order has paid for the volumes that are made with it.
+    """
 
     job_id: int
     ended: str
     pending: str
+    paid: bool
 
 
 def synchronise(
@@ -59,7 +63,7 @@ def synchronise(
 
     *job_id* is the job that the report follows, and *ended* the server's task if it was that job's.
     """
-    event = _Event(job_id, ended, "" if ended else server.task)
+    event = _Event(job_id, ended, "" if ended else server.task, server.operstate == ServerState.BUILD)
     volumes = _volumes_of(server)
     by_name = {names.disk_name(v.pk, v.legacy_backend_volume_uuid): v for v in volumes}
     changes: list[Change] = []
@@ -128,8 +132,8 @@ def _update(volume: Volume, disk: InstanceDisk, index: int, event: _Event) -> li
     same = (volume.status, volume.index, volume.size) == (status, index, size)
     if same and volume.backendjobid is not None:
         return []
-    was_creating = volume.status == VolumeStatus.CREATING
-    delta = size << 30 if was_creating else (size - volume.size) << 30
+    unpaid = volume.status == VolumeStatus.CREATING and not event.paid
+    delta = size << 30 if unpaid else (size - volume.size) << 30
     volume.status, volume.index, volume.size = status, index, size
     if volume.backendjobid is None:
         # From now on there are data, which the next server is to find.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from django.db.models import Prefetch, prefetch_related_objects
@@ -20,6 +21,8 @@ from django.db.models import Prefetch, prefetch_related_objects
 from cyclades.ganeti import jobs, names
 from cyclades.ganeti.opcodes import SELF_DESCRIBING, Opcode
 from cyclades.logic import (
+    hotplug,
+    news,
     rescue,
     server_charges,
     server_disks,
@@ -141,10 +144,12 @@ def _apply_final(server: Server, event: OpStatus, effect: Effect) -> None:
     # Holdings come before address pools in the lock order.
     if event.instance_nics is not None and not effect.deletes:
         server_nics.synchronise(server, event.instance_nics, task=task, connected=ended == Task.CONNECT)
+    hotplug.report(server, event, partial(open_intents, server))
     if effect.tags:
         tag_events.settle_with_instance(server, event.tags, effect.tags)
     if event.operation == Opcode.INSTANCE_CREATE and event.status == "success":
         jobs.resume_after_build(open_intents(server))
+        news.server_built(server)
     if effect.fails_build:
         server_outcomes.fail_build(server)
     if effect.deletes:
@@ -218,7 +223,9 @@ def _settle_late(server: Server, event: OpStatus) -> Outcome:
         return Outcome.STALE
     if event.status != "success":
         server_disks.settle_unreported(server, server.task)
-    server_outcomes.end_task(server, succeeded=event.status == "success")
+    # A growth is charged with the size that the disks show, now or when somebody looks: not before, or twice.
+    grown = server.task == Task.GROW_VOLUME
+    server_outcomes.end_task(server, succeeded=event.status == "success" and not grown)
     server.save()
     close_intents(server, event.job_id)
     return Outcome.STALE

@@ -52,7 +52,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What to import and for whom; ``new_nics`` replaces its NICs by ports in the default networks."""
+    """What to import and for whom; ``new_nics`` replaces its NICs by ports in the default networks.
+
+    ``project`` is charged, by default the user's own.
+    """
 
     instance: str
     user_id: str
@@ -60,6 +63,7 @@ class ImportRequest:
     image_id: str
     flavor: Flavor
     new_nics: bool = False
+    project: str | None = None
 
 
 def run(credentials: Credentials, *, request: ImportRequest, say: Say = log.info) -> Server:
@@ -182,7 +186,7 @@ def _insert(request: ImportRequest, instance: observation.Json) -> Server:
         server = Server.objects.create(
             name=request.instance[:255],
             userid=request.user_id,
-            project=request.user_id,
+            project=request.project or request.user_id,
             backend=request.backend,
             imageid=request.image_id,
             flavor=flavor,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from cyclades.logic.server_state import UNFINISHED_JOB
 from cyclades.logic.server_tags import USER_PREFIX
 from cyclades.logic.visibility import visible_servers
 from cyclades.models import IPAddress, Server, ServerState, ServerTag
@@ -17,16 +18,22 @@ from synnefo.errors import BadRequest, NotModified
 
 MAX_PAGE = 1000
 
+_REBOOTING = Q(task="REBOOT") | Q(
+    backendopcode="OP_INSTANCE_REBOOT", backendjobstatus__in=sorted(UNFINISHED_JOB)
+)
+
 #: Which rows have an API status; Nova's words mean the same (compute contract 14.2 and 22.3).
 STATUS_CONDITIONS: dict[str, Q] = {
     "BUILD": Q(deleted=False, operstate=ServerState.BUILD),
     "ERROR": Q(deleted=False, operstate=ServerState.ERROR),
     "STOPPED": Q(deleted=False, operstate=ServerState.STOPPED),
     "SHUTOFF": Q(deleted=False, operstate=ServerState.STOPPED),
-    "ACTIVE": Q(deleted=False, operstate=ServerState.STARTED) & ~Q(task="REBOOT"),
-    "REBOOT": Q(deleted=False, operstate=ServerState.STARTED, task="REBOOT"),
-    "HARD_REBOOT": Q(deleted=False, operstate=ServerState.STARTED, task="REBOOT"),
+    "ACTIVE": Q(deleted=False, operstate=ServerState.STARTED) & ~_REBOOTING,
+    "REBOOT": Q(deleted=False, operstate=ServerState.STARTED) & _REBOOTING,
+    "HARD_REBOOT": Q(deleted=False, operstate=ServerState.STARTED) & _REBOOTING,
     "RESIZE": Q(deleted=False, operstate=ServerState.STOPPED, task="RESIZE"),
+    "VERIFY_RESIZE": Q(deleted=False, resize__settled=True),
+    "REVERT_RESIZE": Q(deleted=False, resize__settled=False, resize__reverting=True),
     "RESCUE": Q(deleted=False, operstate=ServerState.STARTED, rescue=True),
     "DELETED": Q(deleted=True),
 }

@@ -6,13 +6,18 @@ caller, so that one event is one UPDATE.
 
 from __future__ import annotations
 
+from functools import partial
+
+from django.db import transaction
+
 from cyclades.ganeti import jobs
-from cyclades.logic import ports, quota
+from cyclades.logic import news, ports, quota
 from cyclades.models import (
     Port,
     PortState,
     Server,
     ServerDiagnostic,
+    ServerResize,
     ServerState,
     ServerTag,
     TagStatus,
@@ -25,6 +30,7 @@ from synnefo import clock
 def fail_build(server: Server) -> None:
     """Mark *server* and what was made for it as failed; the user removes it (contract 9.4)."""
     now = clock.now()
+    news.server_failed(server)
     server.operstate = ServerState.ERROR
     Port.objects.filter(machine=server).update(state=PortState.ERROR, updated=now)
     volumes = Volume.objects.filter(machine=server, deleted=False)
@@ -47,6 +53,9 @@ def end(server: Server) -> None:
     server.deleted = True
     server.rescue = False
     server.rescue_image = None
+    if server.resize_id is not None:
+        ServerResize.objects.filter(pk=server.resize_id).delete()
+        server.resize = None
     ports.delete_port_rows(list(Port.objects.filter(machine=server)), f"server {server.pk} destroyed")
     ServerTag.objects.filter(server=server).delete()
     _release_foreign_volumes(server)
@@ -66,6 +75,10 @@ def _release_foreign_volumes(server: Server) -> None:
 
 def end_task(server: Server, *, succeeded: bool) -> None:
     """Forget what *server* was waiting for and resolve the commission that waited with it."""
+    if server.resize_id is not None:
+        transaction.on_commit(
+            partial(_go_on_with_resize, server.pk, server.task, succeeded=succeeded), robust=True
+        )
     server.task = ""
     server.task_job_id = None
     if server.serial is None:
@@ -74,6 +87,12 @@ def end_task(server: Server, *, succeeded: bool) -> None:
         quota.accept(server)
     else:
         quota.reject(server)
+
+
+def _go_on_with_resize(server_id: int, ended: str, *, succeeded: bool) -> None:
+    from cyclades.logic import nova_resize
+
+    nova_resize.advance(server_id, ended=ended, succeeded=succeeded)
 
 
 def add_diagnostic(server: Server, *, source: str, message: str, level: str = "ERROR") -> None:

@@ -15,8 +15,8 @@ from synnefo.errors import BadRequest, Forbidden
 def change_owner(credentials: Credentials, *, server_id: int, user_id: str) -> Server:
     """Give a server with its volumes, ports and addresses to *user_id* and that user's own project.
 
-    Quota is not moved: what exists is counted again by reconciliation. Raises ``BadRequest`` for a
-    deleted server or the same owner.
+    Volumes and addresses of others stay theirs. Quota is not moved: what exists is counted again by
+    reconciliation. Raises ``BadRequest`` for a deleted server or the same owner.
     """
     if not credentials.is_admin:
         raise Forbidden("Only administrators may change the owner of a server")
@@ -30,12 +30,13 @@ def change_owner(credentials: Credentials, *, server_id: int, user_id: str) -> S
         former = server.userid
         owned = {"userid": user_id, "project": user_id, "shared_to_project": False, "updated": now}
         locks.lock_rows(Port.objects.filter(machine=server))
-        _record(server, addresses.DISASSOCIATE, f"server {server_id} changes its owner")
+        reason = f"[OWNER CHANGE vm: {server_id}, from: {former}, to: {user_id}]"
+        _record(server, addresses.DISASSOCIATE, reason)
         Server.objects.filter(pk=server.pk).update(**owned)
-        Volume.objects.filter(machine=server, deleted=False).update(**owned)
-        IPAddress.objects.filter(nic__machine=server, deleted=False).update(**owned)
+        Volume.objects.filter(machine=server, deleted=False, userid=former).update(**owned)
+        IPAddress.objects.filter(nic__machine=server, deleted=False, userid=former).update(**owned)
         Port.objects.filter(machine=server).update(userid=user_id, updated=now)
-        _record(server, addresses.ASSOCIATE, f"server {server_id} changed its owner")
+        _record(server, addresses.ASSOCIATE, reason)
         audit.record(credentials, "server.change_owner", f"server:{server_id}", former=former, owner=user_id)
     server.refresh_from_db()
     return server

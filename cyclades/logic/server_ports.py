@@ -19,10 +19,13 @@ from synnefo import clock
 from synnefo.api.fields import require_id
 from synnefo.credentials import Credentials
 from synnefo.db.locks import lock_rows
-from synnefo.errors import BadRequest, Conflict, Forbidden, ServiceUnavailable
+from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, ServiceUnavailable
 
 ANY_PUBLIC, ANY_IPV4, ANY_IPV6 = "SNF:ANY_PUBLIC", "SNF:ANY_PUBLIC_IPV4", "SNF:ANY_PUBLIC_IPV6"
 WILDCARDS = frozenset({ANY_PUBLIC, ANY_IPV4, ANY_IPV6})
+
+#: What keeps a configured network from being used: whoever asks can't do anything about it.
+_UNUSABLE = (BadRequest, Conflict, Forbidden, NotFound)
 
 #: A network id or a wildcard.
 Spec = int | str
@@ -139,13 +142,13 @@ class _Work:
         make: Callable[[Spec], Port],
         error: type[ServiceUnavailable] | type[Conflict],
     ) -> Port:
-        """Return the port that the first alternative without a conflict gives."""
+        """Return the port that the first alternative gives that can be had."""
         reasons = []
         for spec in alternatives:
             try:
                 return make(spec)
-            except Conflict as conflict:
-                reasons.append(conflict.message)
+            except _UNUSABLE as problem:
+                reasons.append(problem.message)
         raise error("Cannot connect the server to its networks. " + " ".join(reasons))
 
     def forced_port(self, spec: Spec) -> Port:
@@ -196,7 +199,7 @@ class _Work:
     def _configured(self, network_id: int) -> Network:
         network = self.networks.get(network_id)
         if network is None or network.deleted:
-            raise ServiceUnavailable(f"Network {network_id}, which every server gets, does not exist.")
+            raise NotFound(f"Network {network_id}, which every server gets, does not exist.")
         return network
 
     def _public(self, ipversion: int) -> list[Network]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import F, FilteredRelation, OuterRef, Q, Subquery, Value
+from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Value
 
 from cyclades.logic.server_tags import USER_PREFIX
 from cyclades.models import (
@@ -15,12 +16,14 @@ from cyclades.models import (
     Server,
     ServerDiagnostic,
     ServerMetadata,
+    ServerState,
     ServerTag,
     TagStatus,
     Volume,
 )
 
 MAX_PAGE = 1000
+_ERROR = "ERROR"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Nic:
 
 @dataclass(frozen=True)
 class ServerDetail:
-    """A server with what belongs to it."""
+    """A server with what belongs to it; ``failure`` is the last message that told of an error."""
 
     server: Server
     metadata: dict[str, str]
@@ -54,6 +57,7 @@ class ServerDetail:
     volumes: list[int]
     nics: list[Nic]
     diagnostic: ServerDiagnostic | None
+    failure: ServerDiagnostic | None = None
 
 
 def details(servers: Sequence[Server]) -> list[ServerDetail]:
@@ -64,7 +68,7 @@ def details(servers: Sequence[Server]) -> list[ServerDetail]:
     metadata, tags = _metadata_and_tags(ids)
     volumes = _volumes(ids)
     nics = nics_of(ids)
-    diagnostics = _latest_diagnostics(ids)
+    diagnostics, failures = _latest_diagnostics(servers)
     return [
         ServerDetail(
             server=server,
@@ -73,6 +77,7 @@ def details(servers: Sequence[Server]) -> list[ServerDetail]:
             volumes=volumes[server.pk],
             nics=nics[server.pk],
             diagnostic=diagnostics.get(server.pk),
+            failure=failures.get(server.pk),
         )
         for server in servers
     ]
@@ -140,10 +145,28 @@ def nics_of(ids: Sequence[int]) -> dict[int, list[Nic]]:
     return found
 
 
-def _latest_diagnostics(ids: Sequence[int]) -> dict[int, ServerDiagnostic]:
-    newest = ServerDiagnostic.objects.filter(server=OuterRef("pk")).order_by("-created", "-pk")
-    chosen = Server.objects.filter(pk__in=ids).order_by().values(newest=Subquery(newest.values("pk")[:1]))
-    return {row.server_id: row for row in ServerDiagnostic.objects.filter(pk__in=chosen).order_by()}
+def _latest_diagnostics(
+    servers: Sequence[Server],
+) -> tuple[dict[int, ServerDiagnostic], dict[int, ServerDiagnostic]]:
+    """Return the last messages, and of failed servers the last that told of an error, in one query."""
+    wanted = _newest([server.pk for server in servers])
+    failed = [server.pk for server in servers if server.operstate == ServerState.ERROR]
+    if failed:
+        wanted = wanted.union(_newest(failed, level=_ERROR))
+    rows = sorted(ServerDiagnostic.objects.filter(pk__in=wanted).order_by(), key=_age)
+    latest = {row.server_id: row for row in rows}
+    return latest, {row.server_id: row for row in rows if row.level == _ERROR}
+
+
+def _newest(ids: Sequence[int], **conditions: str) -> QuerySet[Server, int | None]:
+    """Return, as a subquery, the ids of the last messages with *conditions* of the given servers."""
+    rows = ServerDiagnostic.objects.filter(server=OuterRef("pk"), **conditions).order_by("-created", "-pk")
+    newest = Server.objects.filter(pk__in=ids).order_by().annotate(newest=Subquery(rows.values("pk")[:1]))
+    return newest.values_list("newest", flat=True)
+
+
+def _age(row: ServerDiagnostic) -> tuple[dt.datetime, int]:
+    return row.created, row.pk
 
 
 def diagnostics_of(server: Server) -> list[ServerDiagnostic]:

@@ -36,7 +36,7 @@ TASK_STATE: dict[str, str] = {
     Task.DETACH_VOLUME: "DETACHING_VOLUME",
 }
 
-_UNFINISHED_JOB = frozenset({"queued", "waiting", "canceling", "running"})
+UNFINISHED_JOB = frozenset({"queued", "waiting", "canceling", "running"})
 
 
 class Access(StrEnum):
@@ -88,6 +88,7 @@ _ROWS: dict[str, tuple[Verdict, ...]] = {
     Task.DISCONNECT: (_HOTPLUG, _OK, _BUILDING, _NO, _BUILDING, _NO),
     Task.ATTACH_VOLUME: (_HOTPLUG, _OK, _BUILDING, _NO, _BUILDING, _NO),
     Task.DETACH_VOLUME: (_HOTPLUG, _OK, _BUILDING, _NO, _BUILDING, _NO),
+    Task.GROW_VOLUME: (_OK, _OK, _BUILDING, _NO, _BUILDING, _NO),
     Task.DELETE_VOLUME: (_HOTPLUG, _OK, _BUILDING, _NO, _BUILDING, _NO),
     Access.FIREWALL: (_OK, _OK, _BUILDING, _NO, _BUILDING, _NO),
     Task.REASSIGN: (_OK, _OK, _OK, _OK, _BUILDING, _NO),
@@ -127,7 +128,7 @@ def api_status(server: Server) -> str:
     if server.deleted:
         return "DELETED"
     rebooting = server.task == Task.REBOOT or (
-        server.backendopcode == "OP_INSTANCE_REBOOT" and server.backendjobstatus in _UNFINISHED_JOB
+        server.backendopcode == "OP_INSTANCE_REBOOT" and server.backendjobstatus in UNFINISHED_JOB
     )
     if server.operstate == ServerState.STARTED and rebooting:
         return "REBOOT"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cyclades.logic import news
 from cyclades.logic.server_state import Access, require_allowed
 from cyclades.logic.visibility import visible_servers
 from cyclades.models import Server, Task
@@ -75,4 +76,5 @@ def set_suspended(credentials: Credentials, *, server_id: int, suspended: bool) 
         server.suspended = suspended
         server.save(update_fields=["suspended", "updated"])
         audit.record(credentials, "server.suspend", f"server:{server_id}", suspended=suspended)
+        news.server_suspended(server)
     return server

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from pithos import public as pithos
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
-from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, NotImplementedFault
+from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, NotImplementedFault, WrongState
 
 CONTAINER = "snapshots"
 MAX_TEXT = 255
@@ -105,7 +105,7 @@ def _check_volume(volume: Volume) -> None:
     if volume.machine is None or volume.machine.deleted or volume.machine.backend is None:
         raise BadRequest(f"Volume {volume.pk} is not attached to a server")
     if volume.status not in (VolumeStatus.AVAILABLE, VolumeStatus.IN_USE):
-        raise BadRequest(f"Volume {volume.pk} is {volume.status}; it can't be copied now")
+        raise WrongState(f"Volume {volume.pk} is {volume.status}; it can't be copied now")
 
 
 def _metadata(volume: Volume, name: str, request: SnapshotRequest) -> dict[str, str]:
@@ -178,6 +178,14 @@ def list_all(credentials: Credentials, *, updated_since: datetime | None = None)
     )
 
 
+def count_own(credentials: Credentials) -> int:
+    """Return how many snapshots are the user's own, none where they are not offered to the user."""
+    try:
+        return sum(snapshot.owner == credentials.user_id for snapshot in list_all(credentials))
+    except (BadRequest, NotImplementedFault):
+        return 0
+
+
 def update(
     credentials: Credentials, *, snapshot_id: str, name: str | None = None, description: str | None = None
 ) -> Image:
@@ -230,6 +238,11 @@ def delete(credentials: Credentials, *, snapshot_id: str) -> None:
         pithos.delete_object(_writer(credentials, snapshot), uuid=snapshot.id)
         SnapshotJob.objects.filter(snapshot_id=snapshot.id).delete()
         audit.record(credentials, "snapshot.delete", f"snapshot:{snapshot.id}")
+
+
+def progress_of(snapshots: Sequence[Image]) -> dict[str, int]:
+    """Return by id how many per cent of a disk are copied, of snapshots that are being made."""
+    return snapshot_jobs.progress_of([item.id for item in snapshots if item.status == images.UNAVAILABLE])
 
 
 def size_of(snapshot: Image) -> int:

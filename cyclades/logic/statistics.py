@@ -18,7 +18,7 @@ from cyclades.logic import images
 from cyclades.logic.address_pools import AddressPool
 from cyclades.logic.server_state import STATUS
 from cyclades.models import Backend, IPPool, Network, NetworkState, Server, ServerState
-from synnefo import clock
+from synnefo import clock, users
 from synnefo.errors import ServiceUnavailable, SynnefoError
 
 SERVER_STATES = ("BUILD", "ACTIVE", "STOPPED", "ERROR", "RESIZE", "DELETED")
@@ -179,17 +179,18 @@ def _images(servers: QuerySet[Server]) -> dict[str, int]:
     rows = servers.values_list("imageid", "rescue_properties__os_family", "rescue_properties__os")
     counted: Iterable[tuple[str, str | None, str | None, int]] = rows.annotate(Count("pk")).order_by()
     owners: dict[str, str] = {}
+    system_owner = users.uuid_of(settings.SYSTEM_IMAGES_OWNER)
     for image_id, family, system, count in counted:
         if image_id not in owners:
-            owners[image_id] = _owner(image_id)
+            owners[image_id] = _owner(image_id, system_owner)
         found[f"{owners[image_id]}:{family or 'unknown'}:{system or 'unknown'}"] += count
     return dict(found)
 
 
-def _owner(image_id: str) -> str:
+def _owner(image_id: str, system_owner: str) -> str:
     """Return whose an image is: the system's, a user's, or unknown once it is gone."""
     try:
         owner = images.find_image(None, image_id).owner
     except SynnefoError:
         return "unknown"
-    return "system" if owner == settings.SYSTEM_IMAGES_OWNER else "user"
+    return "system" if owner == system_owner else "user"

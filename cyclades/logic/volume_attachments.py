@@ -12,10 +12,14 @@ from cyclades.logic.volumes import live_volume, lock_volume, require_detachable
 from cyclades.models import JobIntent, Server, Task, Volume, VolumeStatus
 from synnefo.credentials import Credentials
 from synnefo.db import locks
-from synnefo.errors import BadRequest, NotFound
+from synnefo.errors import BadRequest, NotFound, WrongState
 
 #: What may be taken off a server.
 SETTLED = (VolumeStatus.IN_USE, VolumeStatus.ERROR)
+
+
+class NoSuchVolume(BadRequest):
+    """A server's volume that is not there; dialects that have a status for that can tell."""
 
 
 def list_attachments(credentials: Credentials, *, server_id: int) -> list[Volume]:
@@ -43,13 +47,26 @@ def _seen_volume(credentials: Credentials, server: Server, volume_id: int) -> Vo
         )
         volume = found.first()
         if volume is None:
-            raise BadRequest(error.message) from error
+            raise NoSuchVolume(error.message) from error
         return volume
+
+
+def _seen_on(credentials: Credentials, server_id: int, volume_id: int) -> Volume:
+    """Return what ``_seen_volume`` does, and an own volume also on a server that is shared no more."""
+    try:
+        server = get_server(credentials, server_id=server_id)
+    except NotFound:
+        own = Volume.objects.select_related("volume_type").filter(userid=credentials.user_id, deleted=False)
+        volume = own.filter(pk=volume_id, machine=server_id).first()
+        if volume is None:
+            raise
+        return volume
+    return _seen_volume(credentials, server, volume_id)
 
 
 def _require_on(volume: Volume, server: Server) -> Volume:
     if volume.machine_id != server.pk:
-        raise BadRequest(f"Volume {volume.pk} is not attached to server {server.pk}")
+        raise NoSuchVolume(f"Volume {volume.pk} is not attached to server {server.pk}")
     return volume
 
 
@@ -62,7 +79,7 @@ def attach(credentials: Credentials, *, server_id: int, volume_id: int) -> tuple
     """
     seen_server(credentials, server_id)
     if not visible_volumes(credentials).filter(pk=volume_id).exists():
-        raise BadRequest(f"Volume {volume_id} not found")
+        raise NoSuchVolume(f"Volume {volume_id} not found")
     with locks.atomic():
         server = lock_server(credentials, server_id=server_id)
         volume = lock_volume(credentials, volume_id=volume_id)
@@ -82,7 +99,7 @@ def attach(credentials: Credentials, *, server_id: int, volume_id: int) -> tuple
 def check_attachable(server: Server, volume: Volume) -> None:
     """Raise ``BadRequest`` unless the locked *volume* may join the locked *server*."""
     if volume.status != VolumeStatus.AVAILABLE:
-        raise BadRequest(f"Volume {volume.pk} can't be attached: its status is {volume.status}")
+        raise WrongState(f"Volume {volume.pk} can't be attached: its status is {volume.status}")
     require_detachable(volume)
     volume_jobs.check_template(server, volume)
     volume_jobs.check_projects(server, volume)
@@ -92,17 +109,17 @@ def check_attachable(server: Server, volume: Volume) -> None:
 def detach(credentials: Credentials, *, volume_id: int, server_id: int | None = None) -> JobIntent:
     """Take a volume off its server, which keeps running; its data stay.
 
-    *server_id* is the server that the user names and must see. Raises ``NotFound`` for the server,
-    ``BadRequest`` for the volume, its type, status and place, ``NotImplementedFault`` for its storage, and
-    what the server's state forbids.
+    *server_id* is the server that the user names and must see, unless the volume is their own. Raises
+    ``NotFound`` for the server, ``BadRequest`` for the volume, its type, status and place,
+    ``NotImplementedFault`` for its storage, and what the server's state forbids.
     """
     if server_id is None:
         seen = live_volume(credentials, volume_id=volume_id)
     else:
-        seen = _seen_volume(credentials, get_server(credentials, server_id=server_id), volume_id)
+        seen = _seen_on(credentials, server_id, volume_id)
     require_detachable(seen)
     if seen.machine_id is None or server_id not in (None, seen.machine_id):
-        raise BadRequest(f"Volume {volume_id} is not attached to server {server_id or ''}".rstrip())
+        raise NoSuchVolume(f"Volume {volume_id} is not attached to server {server_id or ''}".rstrip())
     with locks.atomic():
         server = volume_jobs.lock_machine(seen)
         volume = locks.lock_one(Volume.objects.select_related("volume_type").filter(pk=volume_id))
@@ -122,6 +139,6 @@ def detach(credentials: Credentials, *, volume_id: int, server_id: int | None = 
 def require_removable(volume: Volume, verb: str) -> None:
     """Raise ``BadRequest`` unless the locked *volume* may leave its server."""
     if volume.status not in SETTLED:
-        raise BadRequest(f"Volume {volume.pk} can't be {verb}: its status is {volume.status}")
+        raise WrongState(f"Volume {volume.pk} can't be {verb}: its status is {volume.status}")
     if volume.index == 0:
         raise BadRequest(f"Volume {volume.pk} can't be {verb}: it is the system disk of its server")

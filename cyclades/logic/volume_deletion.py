@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from cyclades.ganeti import clients, names, requests, submission_threads
+from cyclades.ganeti import clients, names, requests, side_by_side, submission_threads
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import quota, volume_jobs
 from cyclades.logic.volume_attachments import require_removable
@@ -124,9 +124,17 @@ def advance(volume_id: int) -> None:
 
 
 def run_queue() -> int:
-    """Advance every deletion that nobody looked after lately; return how many there were."""
-    due = _doomed().filter(updated__lt=clock.now() - RETRY_AFTER).order_by("updated")
-    ids = list(due.values_list("pk", flat=True)[:_BATCH])
+    """Advance deletions that nobody looked after lately, the clusters side by side; return how many."""
+    due = _doomed().filter(updated__lt=clock.now() - RETRY_AFTER)
+    backends = list(Backend.objects.filter(pk__in=due.order_by().values("backend")).order_by("pk"))
+    done = sum(side_by_side.on_each(backends, lambda backend: _run_queue_of(due, backend)))
+    # What was on a cluster that is no more is deleted by any that can reach its storage.
+    return done + (_run_queue_of(due, None) if due.filter(backend=None).exists() else 0)
+
+
+def _run_queue_of(due: QuerySet[Volume], backend: Backend | None) -> int:
+    rows = due.filter(backend=backend).order_by("updated")
+    ids = list(rows.values_list("pk", flat=True)[:_BATCH])
     for volume_id in ids:
         # One step at a time: whoever moves ``updated`` does it.
         if Volume.objects.filter(pk=volume_id, updated__lt=clock.now() - RETRY_AFTER).update(
@@ -179,11 +187,14 @@ def _remove(volume: Volume, backend: Backend, rapi: clients.RapiClient, after: i
 
 
 def _backends(volume: Volume) -> Sequence[Backend]:
-    """Return the clusters that may have the volume's data, the likeliest first."""
+    """Return the clusters that can reach the volume's data: its own, or any when that is not there."""
     online = Backend.objects.filter(offline=False)
     able = [backend for backend in online if volume.volume_type.template in backend.disk_templates]
+    if volume.backend in able:
+        # What the others know of it need not be asked: one of them may be dead.
+        return [volume.backend]
     # Storage that all clusters share does not care which one, so a drained cluster comes last.
-    return sorted(able, key=lambda b: (b.pk != volume.backend_id, b.drained, secrets.randbelow(1000)))
+    return sorted(able, key=lambda b: (b.drained, secrets.randbelow(1000)))
 
 
 def apply(event: OpStatus) -> bool:
@@ -194,6 +205,9 @@ def apply(event: OpStatus) -> bool:
     volume_id = names.volume_id_of(event.instance)
     if volume_id is None:
         return False
+    if event.operation == Opcode.INSTANCE_CREATE and event.status == "error":
+        # Its storage may be another cluster's: the next attempt is made by any that can.
+        _doomed().filter(pk=volume_id).update(backend=None)
     if event.operation != Opcode.INSTANCE_REMOVE or event.status != "success":
         return True
     try:

@@ -23,6 +23,7 @@ _ACTIONS = {
     Task.ATTACH_VOLUME: "volume.attach",
     Task.DETACH_VOLUME: "volume.detach",
     Task.DELETE_VOLUME: "volume.delete",
+    Task.GROW_VOLUME: "volume.extend",
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from astakos import public as astakos
+from cyclades.logic import snapshots
 from cyclades.logic.quota import DISK
 from cyclades.logic.visibility import visible_volumes
 from synnefo.credentials import Credentials
@@ -15,12 +16,16 @@ from synnefo.errors import NotFound
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """Sizes in GiB, rounded down for limits and up for use; ``largest`` is what one volume may have."""
+    """Sizes in GiB, rounded down for limits and up for use; ``largest`` is what one volume may have.
+
+    ``snapshots`` are all of the user's, since they belong to no project.
+    """
 
     limit: int
     used: int
     volumes: int
     largest: int
+    snapshots: int
 
 
 def disk_usage(credentials: Credentials, *, project: str | None) -> DiskUsage:
@@ -40,6 +45,7 @@ def disk_usage(credentials: Credentials, *, project: str | None) -> DiskUsage:
         used=-(-(holding.usage + max(0, holding.pending)) // (1 << 30)),
         volumes=volumes.count(),
         largest=settings.CYCLADES_VOLUME_MAX_SIZE,
+        snapshots=snapshots.count_own(credentials),
     )
 
 

@@ -14,6 +14,7 @@ from synnefo.credentials import Credentials
 from synnefo.db import locks
 from synnefo.errors import BadRequest, NotFound
 
+MAX_NAME = 255
 #: Ganeti's templates; ``ext`` carries its provider, as in ``ext_archipelago``.
 TEMPLATES = frozenset({"file", "sharedfile", "plain", "drbd", "rbd", "gluster", "ext"})
 
@@ -64,7 +65,8 @@ def default_volume_type() -> VolumeType | None:
 def create_volume_type(
     credentials: Credentials, *, name: str, disk_template: str, specs: dict[str, str] | None = None
 ) -> VolumeType:
-    """Create a volume type; raises ``BadRequest`` for a template that Ganeti does not have."""
+    """Create a volume type; raises ``BadRequest`` for its name or a template that Ganeti does not have."""
+    check_name(name)
     check_template(disk_template)
     with locks.atomic():
         volume_type = VolumeType.objects.create(name=name, disk_template=disk_template)
@@ -100,6 +102,8 @@ def modify_volume_type(
     Raises ``NotFound``, or ``BadRequest`` for a key both set and dropped or dropped without being there.
     """
     set_specs = change.set_specs or {}
+    if change.name is not None:
+        check_name(change.name)
     both = sorted(set(set_specs) & set(change.drop_specs))
     if both:
         raise BadRequest(f"The spec '{both[0]}' cannot be added and deleted at the same time")
@@ -127,6 +131,12 @@ def _change_specs(volume_type: VolumeType, set_specs: dict[str, str], drop: Sequ
     volume_type.specs.filter(key__in=drop).delete()
     for key, value in set_specs.items():
         VolumeTypeSpec.objects.update_or_create(volume_type=volume_type, key=key, defaults={"value": value})
+
+
+def check_name(name: str) -> None:
+    """Raise ``BadRequest`` for a name that is empty or too long."""
+    if not 1 <= len(name) <= MAX_NAME:
+        raise BadRequest(f"The name of a volume type has 1 to {MAX_NAME} characters, not {len(name)}")
 
 
 def check_template(disk_template: str) -> None:

@@ -7,6 +7,7 @@ from cyclades.models.network import IPAddress, IPAddressHistory, Network, Port, 
 from cyclades.models.pool import BridgePool, IPPool, MacPrefixPool
 from cyclades.models.queued_image import QueuedImage
 from cyclades.models.rescue import RescueImage, RescueProperties
+from cyclades.models.resize import ServerResize
 from cyclades.models.server import PublicKeyPair, Server, ServerDiagnostic, ServerMetadata, ServerTag
 from cyclades.models.snapshot_job import SnapshotJob
 from cyclades.models.states import (
@@ -46,6 +47,7 @@ __all__ = [
     "Server",
     "ServerDiagnostic",
     "ServerMetadata",
+    "ServerResize",
     "ServerState",
     "ServerTag",
     "SnapshotJob",

@@ -35,6 +35,9 @@ class Server(JobFields):
     rescue_image = models.ForeignKey(
         "cyclades.RescueImage", null=True, blank=True, on_delete=models.SET_NULL, related_name="servers"
     )
+    resize = models.OneToOneField(
+        "cyclades.ServerResize", null=True, blank=True, on_delete=models.SET_NULL, related_name="server"
+    )
     action = models.CharField(max_length=30, choices=Task.choices, blank=True, default="")
     operstate = models.CharField(max_length=30, choices=ServerState.choices, default=ServerState.BUILD)
     task = models.CharField(max_length=64, choices=Task.choices, blank=True, default="")

@@ -15,6 +15,7 @@ class SnapshotJob(models.Model):
 
     ``snapshot_id`` is the object's id, ``disk`` the disk's name in Ganeti. ``PENDING`` was not sent to the
     node yet, ``SUBMITTED`` was; ``not_before`` is when it is sent next unless the node speaks first.
+    ``progress`` is what part of the disk is copied, in per cent.
     """
 
     snapshot_id = models.CharField(max_length=64, unique=True)
@@ -24,6 +25,7 @@ class SnapshotJob(models.Model):
     disk = models.CharField(max_length=128)
     size = models.BigIntegerField()
     state = models.CharField(max_length=16, choices=IntentState.choices, default=IntentState.PENDING)
+    progress = models.PositiveSmallIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)

@@ -27,7 +27,7 @@ class FileStore:
         """Make a volume, or with ``reuse_data`` make sure that it is there; nothing is ever overwritten."""
         path = self._path(request)
         if request.reuse_data:
-            self._existing(request)
+            self._make_room(self._existing(request), request.size or 0)
             return
         if request.size is None:
             raise StorageError("VOL_SIZE is missing")
@@ -43,12 +43,23 @@ class FileStore:
         finally:
             os.close(descriptor)
 
+    def _make_room(self, path: Path, size: int) -> None:
+        """Let a volume that grew while no server had it be as big as it is to be; *size* in MiB."""
+        with _locked(path):
+            if path.stat().st_size < size * _MIB:
+                os.truncate(path, size * _MIB)
+
     def attach(self, request: Request) -> str:
-        """Return the block device that shows the volume on this node."""
+        """Return the block device that shows the volume on this node, and what QEMU may open in its stead.
+
+        QEMU uses the second line if the cluster has ``access=userspace`` for the template. Ganeti 3.0 can't
+        plug block devices into running guests of QEMU 6.0 and later: it passes them to a driver that takes
+        nothing but regular files.
+        """
         path = self._existing(request)
         with _locked(path):
-            found = _loop_of(path)
-            return found or _losetup(["--find", "--show", str(path)]).strip()
+            device = _loop_of(path) or _losetup(["--find", "--show", str(path)]).strip()
+        return f"{device}\nkvm:{path.resolve()}"
 
     def detach(self, request: Request) -> None:
         """Take the volume's block device away from this node, if there is one."""

@@ -95,6 +95,9 @@ def set_up(system: System, nic: Nic, config: NodeConfig) -> Record:
         if uplink:
             system.write(f"/proc/sys/net/ipv4/conf/{uplink}/proxy_arp", "1")
             system.write(f"/proc/sys/net/ipv4/conf/{uplink}/forwarding", "1")
+            # Only the guest's node answers for it, so there is nobody to wait for; and answers that wait are
+            # dropped by the kernel whenever some device of the node goes down.
+            system.write(f"/proc/sys/net/ipv4/neigh/{uplink}/proxy_delay", "0")
     if nic.ip6 is not None:
         routes += _route(system, nic.device, nic.ip6, table)
         uplink = default_device(table, "-6") or default_device("main", "-6")

@@ -23,6 +23,8 @@ logger = logging.getLogger("snf-snapshot-agent")
 
 #: How often a long copy says that it goes on.
 WORD_SECONDS = 30.0
+#: So many per cent more, and so many seconds after the last word, are worth another.
+STEP, STEP_SECONDS = 10, 2.0
 _ATTEMPTS = 3
 _PAUSES = (1.0, 5.0, 15.0, 30.0)
 
@@ -56,7 +58,8 @@ class Agent:
         self._store = store
         self._client: amqp.Client | None = None
         self._stopping = threading.Event()
-        self._next_word = 0.0
+        self._last_word = 0.0
+        self._told = 0
 
     def stop(self) -> None:
         """End soon; may be called from a signal handler."""
@@ -134,7 +137,9 @@ class Agent:
         for attempt in range(_ATTEMPTS):
             try:
                 with sources.opened(request, self._options.places, lambda: self._alive(request)) as path:
-                    return storing.store_disk(self._store, path, request.size, lambda: self._alive(request))
+                    return storing.store_disk(
+                        self._store, path, request.size, lambda share: self._alive(request, share)
+                    )
             except DiskChanged as error:
                 logger.warning("snapshot %s begins again: %s", request.snapshot_id, error)
                 if attempt == _ATTEMPTS - 1:
@@ -145,15 +150,23 @@ class Agent:
         blocks = -(-request.size // self._store.block_size)
         return self._store.put_map([self._store.empty] * blocks) or ""
 
-    def _alive(self, request: SnapshotRequest) -> None:
-        """Say now and then that the copy goes on; raise `Stopped` when it shall not."""
+    def _alive(self, request: SnapshotRequest, share: float = 0.0) -> None:
+        """Say now and then that the copy goes on, and with every tenth; raise `Stopped` when it shall not."""
         if self._stopping.is_set():
             raise Stopped
-        if time.monotonic() >= self._next_word:
-            self._tell(request, "running")
+        percent = int(share * 100)
+        since = time.monotonic() - self._last_word
+        if since >= WORD_SECONDS or (since >= STEP_SECONDS and percent >= self._told + STEP):
+            self._tell(request, "running", progress=percent)
 
     def _tell(
-        self, request: SnapshotRequest, status: str, *, mapfile: str | None = None, reason: str | None = None
+        self,
+        request: SnapshotRequest,
+        status: str,
+        *,
+        mapfile: str | None = None,
+        reason: str | None = None,
+        progress: int = 0,
     ) -> None:
         message = OpStatus(
             operation=snapshot_requests.OPERATION,
@@ -163,9 +176,10 @@ class Agent:
             cluster=request.cluster,
             logmsg=reason,
             instance=request.instance,
-            job_fields=snapshot_requests.outcome_fields(request, mapfile),
+            job_fields=snapshot_requests.outcome_fields(request, mapfile, progress),
         )
         client = self._connected()
         client.publish(self._options.exchange, routing_key_of(message), message.encode())
         client.flush()
-        self._next_word = time.monotonic() + WORD_SECONDS
+        self._last_word = time.monotonic()
+        self._told = progress

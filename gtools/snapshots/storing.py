@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 from gtools.osprovider.node_config import NodeConfig
 from gtools.snapshots.errors import SnapshotError
-from gtools.snapshots.sources import Alive
 from pithos.blocks import BlockStore, BlockStoreError
 from pithos.blocks.directory import DirectoryStore
 from pithos.blocks.rados import RadosStore
 from synnefo.rados_client import Cluster
+
+#: Told now and then which part of the disk is stored, from 0 to 1; may raise to end the copy.
+Progress = Callable[[float], None]
 
 _ALGORITHM = "sha256"
 #: Blocks are for the object store's own users, too: its directory hands its group on.
@@ -52,7 +54,7 @@ def open_store(config: NodeConfig) -> BlockStore:
     )
 
 
-def store_disk(store: BlockStore, path: str, size: int, alive: Alive) -> str:
+def store_disk(store: BlockStore, path: str, size: int, progress: Progress) -> str:
     """Store ``size`` bytes of a file or device and return the name of the map that lists the blocks.
 
     Raises `SnapshotError` if the disk is shorter or the store refuses; what is stored by then is collected
@@ -62,7 +64,7 @@ def store_disk(store: BlockStore, path: str, size: int, alive: Alive) -> str:
         with open(path, "rb") as disk:
             if disk.seek(0, os.SEEK_END) < size:
                 raise SnapshotError(f"{path} has less than {size} bytes")
-            digests = _store_blocks(store, disk, size, alive)
+            digests = _store_blocks(store, disk, size, progress)
         mapfile = store.put_map(digests)
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror}") from error
@@ -73,13 +75,13 @@ def store_disk(store: BlockStore, path: str, size: int, alive: Alive) -> str:
     return mapfile
 
 
-def _store_blocks(store: BlockStore, disk: BinaryIO, size: int, alive: Alive) -> list[bytes]:
+def _store_blocks(store: BlockStore, disk: BinaryIO, size: int, progress: Progress) -> list[bytes]:
     """Return the digests of the disk's blocks in order; a few blocks are in memory at a time."""
     digests: list[bytes] = []
     pending: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="snapshot-blocks") as executor:
         for block in _blocks(disk, size, store.block_size):
-            alive()
+            progress(len(digests) * store.block_size / size)
             if len(pending) >= _IN_FLIGHT:
                 digests.append(pending.popleft().result())
             pending.append(executor.submit(store.put, block))

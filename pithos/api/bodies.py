@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.http import HttpRequest
 
@@ -57,6 +58,8 @@ def body_blocks(request: HttpRequest, block_size: int, *, limit: int | None = No
 
 def _read_block(request: HttpRequest, capacity: int) -> memoryview:
     """Read up to ``capacity`` bytes; the server hands over whatever has arrived, so keep asking."""
+    if hasattr(request.META["wsgi.input"], "readinto") and not is_chunked(request):
+        return _receive_block(request, capacity)
     first = _read(request, min(capacity, _PIECE))
     if len(first) == capacity or not first:
         return memoryview(first)
@@ -72,10 +75,29 @@ def _read_block(request: HttpRequest, capacity: int) -> memoryview:
     return memoryview(buffer)[:filled]
 
 
-def _read(request: HttpRequest, size: int) -> bytes:
-    # Django's own reader returns nothing for chunked bodies, so the server's stream is read directly.
+def _receive_block(request: HttpRequest, capacity: int) -> memoryview:
+    """Read up to ``capacity`` bytes without a copy, from a server that offers that."""
+    block = memoryview(bytearray(capacity))
+    filled = 0
+    with _faults_of_reading():
+        while filled < capacity:
+            received = request.META["wsgi.input"].readinto(block[filled:])
+            if not received:
+                break
+            filled += received
+    return block[:filled]
+
+
+@contextmanager
+def _faults_of_reading() -> Iterator[None]:
     try:
-        piece: bytes = request.META["wsgi.input"].read(size)
+        yield
     except OSError as error:
         raise BadRequest("The connection was closed before the whole body arrived.") from error
+
+
+def _read(request: HttpRequest, size: int) -> bytes:
+    # Django's own reader returns nothing for chunked bodies, so the server's stream is read directly.
+    with _faults_of_reading():
+        piece: bytes = request.META["wsgi.input"].read(size)
     return piece

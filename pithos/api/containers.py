@@ -15,6 +15,7 @@ from pithos.api.entries import object_record
 from pithos.api.headers import metadata, prefixed, request_headers
 from pithos.api.rendering import (
     dumps,
+    dumps_records,
     lines,
     reply,
     reply_format,
@@ -50,10 +51,12 @@ def show(request: HttpRequest, account: str, container: str) -> HttpResponseBase
     entries = list_objects(caller(request), account=account, container=container, query=query)
     kind = reply_format(request, default="text")
     if kind == "text":
-        body, status = lines(entry.name for entry in entries), 200 if entries else 204
+        body: str | bytes = lines(entry.name for entry in entries)
+        status = 200 if entries else 204
     else:
-        records = _records(entries, query, is_owner=view.is_owner)
-        body, status = (dumps(list(records)) if kind == "json" else _xml(container, records)), 200
+        is_json = kind == "json"
+        records = list(_records(entries, query, is_owner=view.is_owner, as_json=is_json))
+        body, status = (dumps_records(records) if is_json else _xml(container, records)), 200
     return reply(kind, body, status=status, headers=_headers(view))
 
 
@@ -142,12 +145,15 @@ def _query(request: HttpRequest) -> ObjectQuery:
     return replace(query, prefix=query.prefix.lstrip("/"))
 
 
-def _records(entries: Iterable[Entry], query: ObjectQuery, *, is_owner: bool) -> Iterable[dict[str, object]]:
+def _records(
+    entries: Iterable[Entry], query: ObjectQuery, *, is_owner: bool, as_json: bool
+) -> Iterable[dict[str, object]]:
+    is_past = query.until is not None
     for entry in entries:
         if isinstance(entry, Subdir):
             yield {"subdir": entry.name}
         else:
-            yield object_record(entry, past=query.until is not None, is_owner=is_owner)
+            yield object_record(entry, past=is_past, is_owner=is_owner, as_json=as_json)
 
 
 def _xml(container: str, records: Iterable[dict[str, object]]) -> str:

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from pithos.api.headers import encode_name, encode_value
 from pithos.api.links import public_url
 from pithos.api.rendering import dumps, reply_format, xml_document, xml_element
+from pithos.api.user_content import media_of, policy
 from pithos.blocks.opened import block_store
 from pithos.conditions import check_dates, http_date, parse_conditions, range_applies
 from pithos.logic import objects
@@ -207,25 +208,32 @@ def _open_inside_block(view: ObjectView, part: ByteRange) -> IO[bytes] | None:
 def multipart_reply(
     view: ObjectView, headers: Mapping[str, str], ranges: list[ByteRange], *, content_type: str = ""
 ) -> HttpResponseBase:
-    """Return several stretches of data; ``content_type`` is repeated in each part if it is given."""
+    """Return several stretches of data.
+
+    ``content_type`` is repeated in each part if it is given, and then the whole has a length.
+    """
     boundary = secrets.token_hex(16)
     type_line = f"Content-Type: {content_type}\r\n" if content_type else ""
+    leads = [
+        f"--{boundary}\r\n{type_line}"
+        f"Content-Range: {content_range(part, view.size)}\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+        for part in ranges
+    ]
+    leads[1:] = [f"\r\n{lead}" for lead in leads[1:]]
+    end = f"\r\n--{boundary}--\r\n"
 
     def body() -> Iterator[bytes]:
-        for number, part in enumerate(ranges):
-            lead = "\r\n" if number else ""
-            yield (
-                f"{lead}--{boundary}\r\n{type_line}Content-Range: {content_range(part, view.size)}\r\n"
-                "Content-Transfer-Encoding: binary\r\n\r\n"
-            ).encode()
+        for lead, part in zip(leads, ranges, strict=True):
+            yield lead.encode()
             yield from objects.read(view, part.offset, part.length)
-        yield f"\r\n--{boundary}--\r\n".encode()
+        yield end.encode()
 
     with store_faults():
         # Meet a missing or damaged block while the answer can still be a fault.
         next(objects.read(view, ranges[0].offset, 1))
     response = StreamingHttpResponse(body(), status=206)
-    _dress(response, view, headers, None)
+    length = sum(map(len, (*leads, end))) + sum(part.length for part in ranges)
+    _dress(response, view, headers, length if content_type else None)
     response["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
     return response
 
@@ -259,5 +267,7 @@ def _dress(
         is_encoded = name == "Content-Disposition" and "filename*=UTF-8''" in value and value.isascii()
         response[encode_name(name)] = value if is_encoded else encode_value(value)
     response["Content-Type"] = view.version.type or "application/octet-stream"
+    # Also a call of the API can be a link that a browser opens: signed, public, or with somebody's token.
+    response["Content-Security-Policy"] = policy(media_of(view.version.type))
     if length is not None:
         response["Content-Length"] = str(length)

@@ -7,8 +7,13 @@ from pithos.api.rendering import epoch, iso
 from pithos.logic.listings import ObjectEntry
 
 
-def object_record(entry: ObjectEntry, *, past: bool, is_owner: bool) -> dict[str, object]:
-    """Return the fields of an entry; ``past`` leaves out what a listing of the past does not know."""
+def object_record(
+    entry: ObjectEntry, *, past: bool, is_owner: bool, as_json: bool = False
+) -> dict[str, object]:
+    """Return the fields of an entry, for ``dumps_records`` or not.
+
+    ``past`` leaves out what a listing of the past does not know.
+    """
     record: dict[str, object] = {
         "name": entry.name,
         "hash": entry.checksum,
@@ -24,7 +29,8 @@ def object_record(entry: ObjectEntry, *, past: bool, is_owner: bool) -> dict[str
     }
     if past:
         return record
-    record["last_modified"] = iso(entry.mtime)
+    # The JSON library writes a time as ``iso`` does, only faster, but leaves out a fraction that is none.
+    record["last_modified"] = entry.mtime if as_json and entry.mtime.microsecond else iso(entry.mtime)
     if entry.sharing:
         record["x_object_sharing"] = entry.sharing.header
         if entry.allowed_to:

@@ -7,18 +7,23 @@ wire contract (object-storage contract 2.3).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from django.http import HttpRequest
 
+from pithos.paths import MAX_CONTAINER, MAX_OBJECT
 from synnefo.errors import BadRequest
 
 MAX_META_HEADERS = 90
 MAX_META_NAME = 128
 MAX_META_VALUE = 256
+#: A container, a slash, and the beginning of an object's name.
+MAX_MANIFEST_VALUE = MAX_CONTAINER + 1 + MAX_OBJECT
 
 # Everything visible in ASCII except "%".
 _VALUE_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+_PLAIN = re.compile(r"[ -$&-~]*")
 _NAME_SAFE = "!#$&'*+-.^_`|~"
 # Headers outside these belong to the connection or to the browser and are nobody's business here.
 _RELEVANT = re.compile(r"HTTP_(X_|IF_|CONTENT_)|HTTP_(DESTINATION|ETAG|RANGE)(_ACCOUNT)?$")
@@ -62,9 +67,10 @@ def _utf8(text: str) -> str:
 
 def encode_value(value: str) -> str:
     """Return a response header value in ASCII: control characters, non-ASCII and "%" percent-encoded."""
-    return quote(value, safe=_VALUE_SAFE)
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_VALUE_SAFE)
 
 
+@lru_cache(maxsize=256)
 def encode_name(name: str) -> str:
     """Return a response header name as an HTTP token, everything else percent-encoded."""
     return quote(name, safe=_NAME_SAFE)
@@ -104,14 +110,15 @@ def object_metadata(headers: dict[str, str]) -> dict[str, str]:
     found = metadata(headers, "Object")
     for name in ("Content-Encoding", "Content-Disposition", "X-Object-Manifest"):
         if name.lower() in headers:
-            found[name] = limited(name, headers[name.lower()])
+            limit = MAX_MANIFEST_VALUE if name == "X-Object-Manifest" else MAX_META_VALUE
+            found[name] = limited(name, headers[name.lower()], limit)
     return found
 
 
-def limited(name: str, value: str) -> str:
+def limited(name: str, value: str, limit: int = MAX_META_VALUE) -> str:
     """Return ``value`` unless it is too long for a metadata value; raise BadRequest naming the header."""
-    if len(value) > MAX_META_VALUE:
-        raise BadRequest(f"The value of {name} is longer than {MAX_META_VALUE} characters.")
+    if len(value) > limit:
+        raise BadRequest(f"The value of {name} is longer than {limit} characters.")
     return value
 
 

@@ -76,10 +76,12 @@ def put(request: HttpRequest, account: str, container: str, name: str) -> HttpRe
         except MissingBlocks as error:
             return reply("json", dumps(error.hashes), status=409)
     else:
-        body_length(request)
+        length = body_length(request)
         body = body_blocks(request, settings.PITHOS_BACKEND_BLOCK_SIZE)
         md5 = headers.get("etag", "").strip('"')
-        written = uploads.put_data(caller(request), address=address, body=body, wish=wish, md5=md5)
+        written = uploads.put_data(
+            caller(request), address=address, body=body, wish=wish, md5=md5, length=length
+        )
     return _written(written, 201)
 
 

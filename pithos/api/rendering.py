@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
+import orjson
 from django.http import HttpRequest, HttpResponse
 
 from pithos.api.headers import encode_name, encode_value
@@ -16,7 +17,6 @@ TYPES = {
     "xml": "application/xml; charset=UTF-8",
     "text": "text/plain; charset=UTF-8",
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def reply_format(request: HttpRequest, *, default: str = "json") -> str:
@@ -32,13 +32,17 @@ def reply_format(request: HttpRequest, *, default: str = "json") -> str:
 
 def iso(moment: datetime) -> str:
     """Return a time in UTC with six digits of fraction always, which strict parsers expect."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")
 
 
 def epoch(moment: datetime) -> str:
-    """Return a time as epoch seconds with six digits of fraction, exactly."""
-    delta = moment - _EPOCH
-    return f"{delta.days * 86400 + delta.seconds}.{delta.microseconds:06d}"
+    """Return a time as epoch seconds with six digits of fraction, exactly.
+
+    A float of today's size tells millionths apart, so rounding to six digits is exact.
+    """
+    return f"{moment.timestamp():.6f}"
 
 
 def reply(
@@ -63,6 +67,11 @@ def set_headers(response: HttpResponse, headers: Mapping[str, str]) -> None:
 def dumps(data: object) -> str:
     """Return JSON text; names go out as they are, not escaped."""
     return json.dumps(data, ensure_ascii=False)
+
+
+def dumps_records(records: Sequence[Mapping[str, object]]) -> bytes:
+    """Return many records as JSON, by a library that takes a tenth of the time of Python's own."""
+    return orjson.dumps(records)
 
 
 def lines(names: Iterable[str]) -> str:

@@ -66,18 +66,24 @@ public_service = UserContentService(
 
 def protect(response: HttpResponseBase) -> HttpResponseBase:
     """Add the headers that keep a file from acting as a page of this site, and return the answer."""
-    media = response.get("Content-Type", "").split(";", 1)[0].strip().lower()
+    media = media_of(response.get("Content-Type", ""))
     response["X-Content-Type-Options"] = "nosniff"
     response["Referrer-Policy"] = "no-referrer"
     response["Cross-Origin-Resource-Policy"] = "same-site"
-    response["Content-Security-Policy"] = _policy(media)
+    response["Content-Security-Policy"] = policy(media)
     if not unsafe_domain() and media not in _HARMLESS:
         _, semicolon, rest = response.get("Content-Disposition", "").partition(";")
         response["Content-Disposition"] = f"attachment{semicolon}{rest}"
     return response
 
 
-def _policy(media: str) -> str:
+def media_of(content_type: str) -> str:
+    """Return a content type without its parameters."""
+    return content_type.split(";", 1)[0].strip().lower()
+
+
+def policy(media: str) -> str:
+    """Return what a browser that opens a file of this type may do with it: nothing on behalf of the site."""
     directives = ["default-src 'none'", "style-src 'unsafe-inline'"]
     if media == _PDF and unsafe_domain():
         # Browsers refuse to start their PDF viewer inside a sandbox.

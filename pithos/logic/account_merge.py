@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from django.conf import settings
 from django.db.models import Count, Sum
 
 from pithos.logic import metadata, possession, quota, statistics, versions
@@ -78,6 +77,7 @@ def _merge_container(credentials: Credentials, source: str, target: str, name: s
             change, bytes_added, count = _copy(goal, batch)
             delta, charge, copied = delta + change, charge + bytes_added, copied + count
         delta += _copy_deletion_marks(origin, goal)
+        costs = _cost(origin), _cost(goal)
         moved = _move_history(origin, goal)
         _carry_grants(origin, goal)
         now = later_than(None)
@@ -85,18 +85,19 @@ def _merge_container(credentials: Credentials, source: str, target: str, name: s
         statistics.apply(
             origin, Delta(history_count=-moved.history_count, history_bytes=-moved.history_bytes), now
         )
-        is_charged = not settings.PITHOS_BACKEND_FREE_VERSIONING
-        history = moved.history_bytes if is_charged else 0
+        freed, added = _cost(origin) - costs[0], _cost(goal) - costs[1]
         path = f"{target}/{name}"
         project = goal.policy.project
-        quota.charge(credentials, holder=target, project=project, quantity=charge + history, name=path)
+        quota.charge(credentials, holder=target, project=project, quantity=charge + added, name=path)
         # An account that is no user's (any more) has no holding to give back to.
         with suppress(NotFound):
-            quota.charge(
-                credentials, holder=source, project=origin.policy.project, quantity=-history, name=path
-            )
+            quota.charge(credentials, holder=source, project=origin.policy.project, quantity=freed, name=path)
         audit.record(credentials, "container.merge", f"container:{goal.pk}", source=origin.pk, objects=copied)
     return Merged(copied, moved.history_count)
+
+
+def _cost(container: Node) -> int:
+    return versions.cost(Version.objects.filter(node__parent=container))
 
 
 def _create_like(source: str, target: str, name: str) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from django.conf import settings
 from django.db.models import QuerySet
 
-from pithos.logic import quota
+from pithos.logic import quota, versions
 from pithos.logic.nodes import find_account, lock_container
 from pithos.models import (
     AccountBlock,
@@ -18,7 +17,6 @@ from pithos.models import (
     GroupMember,
     Node,
     PublicLink,
-    Statistics,
     Version,
 )
 from synnefo import audit
@@ -71,10 +69,7 @@ def remove_account(credentials: Credentials, *, account: str) -> None:
 def _remove_container(credentials: Credentials, account: str, container: str) -> None:
     with atomic():
         node = lock_container(account, container)
-        sums = Statistics.objects.get(pk=node.pk)
-        charged = sums.current_bytes
-        if not settings.PITHOS_BACKEND_FREE_VERSIONING:
-            charged += sums.history_bytes
+        charged = versions.cost(Version.objects.filter(node__parent=node))
         while children := list(Node.objects.filter(parent=node).values_list("pk", flat=True)[:_BATCH]):
             _remove_nodes(Node.objects.filter(pk__in=children))
         _remove_nodes(Node.objects.filter(pk=node.pk))

@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from astakos import public as astakos
 from pithos.logic import metadata, permissions, sharing, statistics
-from pithos.logic.metadata import USER_DOMAIN
+from pithos.logic.metadata import USER_DOMAIN, Limits
 from pithos.logic.nodes import ensure_account, find_account, later_than
 from pithos.logic.permissions import holders_of, require_owner
 from pithos.logic.quota import RESOURCE
@@ -129,6 +129,7 @@ def update_account(
     items: Mapping[str, str],
     groups: Mapping[str, list[str]],
     merge: bool,
+    limits: Limits | None = None,
 ) -> None:
     """Change groups, if any are named, and metadata: merged, or replaced as a whole (contract 4.3)."""
     require_owner(credentials, account)
@@ -138,18 +139,20 @@ def update_account(
         if groups:
             sharing.set_groups(account, groups, replace=not merge)
         if items or not merge:
-            set_metadata(node, items, merge=merge, muser=credentials.user_id or account)
+            set_metadata(node, items, merge=merge, muser=credentials.user_id or account, limits=limits)
         statistics.touch(node, later_than(None))
         audit.record(credentials, "account.update", f"account:{account}"[:255], groups=sorted(groups))
 
 
-def set_metadata(node: Node, items: Mapping[str, str], *, merge: bool, muser: str) -> None:
+def set_metadata(
+    node: Node, items: Mapping[str, str], *, merge: bool, muser: str, limits: Limits | None = None
+) -> None:
     """Give a locked account or container a version with changed metadata."""
     current = Version.objects.filter(node=node, cluster=Cluster.CURRENT).first()
     domains = metadata.of_version(current) if current else {}
     old = domains.get(USER_DOMAIN, {})
     domains[USER_DOMAIN] = metadata.merged(old, items) if merge else metadata.replaced(items)
-    metadata.check_count(domains)
+    metadata.check(domains[USER_DOMAIN], limits)
     if domains[USER_DOMAIN] == old:
         return
     if current:

@@ -23,8 +23,11 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 def remove(rows: QuerySet[M]) -> None:
     """Remove rows with all that hangs on them; a few statements for each batch."""
     keys = rows.order_by("pk").values_list("pk", flat=True)
-    while batch := list(keys[:BATCH]):
+    batch = list(keys[:BATCH])
+    while batch:
         remove_keys(rows.model, batch)
+        # What was removed is passed over, as a database still meets it within the transaction.
+        batch = list(keys.filter(pk__gt=batch[-1])[:BATCH])
 
 
 def remove_keys(model: type[Model], keys: Sequence[Any]) -> None:

@@ -14,7 +14,7 @@ from astakos import public as astakos
 from pithos.blocks.opened import block_store
 from pithos.logic import acl, asof, metadata, permissions, possession, quota, statistics, versions
 from pithos.logic.accounts import set_metadata
-from pithos.logic.metadata import USER_DOMAIN
+from pithos.logic.metadata import USER_DOMAIN, Limits
 from pithos.logic.nodes import (
     create_container,
     ensure_account,
@@ -37,7 +37,10 @@ NO_LISTS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class ContainerView:
-    """A container as one caller sees it; sizes in bytes; for others than the owner only the first four."""
+    """A container as one caller sees it; sizes in bytes; for others than the owner only the first four.
+
+    ``sees_all``: an access list shows the caller every object, not only those he was granted.
+    """
 
     node: Node
     is_owner: bool
@@ -47,6 +50,7 @@ class ContainerView:
     bytes_used: int = 0
     until: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    sees_all: bool = False
 
 
 def show_container(
@@ -60,8 +64,6 @@ def show_container(
         raise NotFound("The container does not exist.")
     if until is not None:
         return _at(node, until)
-    current = Version.objects.filter(node=node, cluster=Cluster.CURRENT)
-    rows = Attribute.objects.filter(version__in=current, domain=USER_DOMAIN).values_list("key", "value")
     return ContainerView(
         node=node,
         is_owner=True,
@@ -69,7 +71,7 @@ def show_container(
         object_keys=metadata.keys_in_use(node),
         objects=node.statistics.current_count,
         bytes_used=node.statistics.current_bytes,
-        metadata=dict(rows),
+        metadata=metadata.of_container(node),
     )
 
 
@@ -91,6 +93,7 @@ def _foreign(
             is_owner=False,
             modified=node.statistics.modified,
             object_keys=metadata.keys_in_use(node),
+            sees_all=True,
         )
     seen = permissions.visible(node, permissions.holders_of(credentials.user_id)) if node else None
     if node is None or seen is None or until is not None:
@@ -137,6 +140,7 @@ def put_container(
     policy: Mapping[str, str],
     items: Mapping[str, str],
     access_lists: Mapping[str, str] = NO_LISTS,
+    limits: Limits | None = None,
 ) -> bool:
     """Create a container, or change an existing one as by POST with update; True if it was created.
 
@@ -157,7 +161,7 @@ def put_container(
             node.policy.project = str(checked.pop("project"))
         _apply_policy(credentials, node, checked, access_lists)
         if items:
-            set_metadata(node, items, merge=True, muser=credentials.user_id or account)
+            set_metadata(node, items, merge=True, muser=credentials.user_id or account, limits=limits)
         now = later_than(None)
         statistics.touch(node, now)
         if created:
@@ -184,6 +188,7 @@ def update_container(
     merge: bool,
     only_policy: bool = False,
     access_lists: Mapping[str, str] = NO_LISTS,
+    limits: Limits | None = None,
 ) -> None:
     """Change policies and metadata: merged, or replaced as a whole (object-storage contract 5.4).
 
@@ -199,7 +204,7 @@ def update_container(
         node = lock_container(account, container)
         _apply_policy(credentials, node, checked, access_lists)
         if not only_policy and (items or not merge):
-            set_metadata(node, items, merge=merge, muser=credentials.user_id or account)
+            set_metadata(node, items, merge=merge, muser=credentials.user_id or account, limits=limits)
         statistics.touch(node, later_than(None))
         audit.record(
             credentials, "container.update", f"container:{node.pk}", policy=dict(policy), **access_lists

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pithos.logic import (
     deletes,
@@ -12,6 +13,7 @@ from pithos.logic import (
     public_links,
     quota,
     statistics,
+    version_copies,
     versions,
 )
 from pithos.logic.batches import batches
@@ -22,27 +24,21 @@ from pithos.logic.nodes import (
     find_current,
     find_version,
     later_than,
-    latest_of,
+    latest_in,
     lock_containers,
+    parse_serial,
 )
-from pithos.logic.objects import digests_of, etag_of, parse_serial, require_available
+from pithos.logic.objects import Part, digests_of, etag_of, load_map, require_available
 from pithos.logic.sharing import set_sharing
 from pithos.logic.statistics import Delta
 from pithos.logic.uploads import Wish, Written, written_of
+from pithos.logic.version_copies import Source
 from pithos.models import Availability, Cluster, Node, Version
 from pithos.paths import check_object
+from synnefo import clock
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, retry_on_deadlock
 from synnefo.errors import Forbidden, NotFound
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One object to copy or move inside the transaction."""
-
-    source: Version
-    target: Address
-    wish: Wish
 
 
 @retry_on_deadlock
@@ -71,10 +67,8 @@ def copy_object(
         _require(credentials, source, target, wish, move=move)  # again, now that nobody changes it
         version = _source(source, serial)
         _check_conditions(wish, version, target, on_source=conditions_on_source)
-        jobs = [_Job(version, target, wish)]
-        if delimiter:
-            jobs += _jobs_below(credentials, origin, source, target, delimiter)
-        return _run(credentials, origin, goal, jobs, move=move)
+        below = _below(credentials, origin, source, target, delimiter, move=move) if delimiter else []
+        return _run(credentials, origin, goal, _Order(version, target, wish, below, move))
 
 
 def _require(credentials: Credentials, source: Address, target: Address, wish: Wish, *, move: bool) -> None:
@@ -105,88 +99,114 @@ def _check_conditions(wish: Wish, version: Version, target: Address, *, on_sourc
         wish.conditions.check_write(etag_of(existing) if existing else None)
 
 
-def _jobs_below(
-    credentials: Credentials, origin: Node, source: Address, target: Address, delimiter: str
-) -> list[_Job]:
+@dataclass(frozen=True)
+class _Order:
+    """What to copy or move: the object that the request names, by ``wish``, and all below it unchanged."""
+
+    source: Version
+    target: Address
+    wish: Wish
+    below: list[Source]
+    move: bool
+
+
+def _below(
+    credentials: Credentials, origin: Node, source: Address, target: Address, delimiter: str, *, move: bool
+) -> list[Source]:
+    """Return the objects below a folder, and where each of them goes. A fixed number of queries."""
     prefix = source.name if source.name.endswith(delimiter) else source.name + delimiter
     beginning = target.name if prefix == source.name else target.name + delimiter
-    below = deletes.current_in(origin).filter(deletes.below_condition(prefix))
-    jobs = []
-    for version in below.exclude(node__name=source.name):
-        name = check_object(beginning + version.node.name[len(prefix) :])
-        jobs.append(_Job(version, replace(target, name=name), Wish()))
-    names = [job.source.node.name for job in jobs]
-    permissions.require_all(credentials, source.account, source.container, names, write=False)
-    names = [job.target.name for job in jobs]
-    permissions.require_all(credentials, target.account, target.container, names, write=True)
-    return jobs
-
-
-def _run(credentials: Credentials, origin: Node, goal: Node, jobs: list[_Job], *, move: bool) -> Written:
-    """Do all jobs as one change with one charge; the first is what the request names."""
+    rows = deletes.current_in(origin).filter(deletes.below_condition(prefix)).exclude(node__name=source.name)
     if not move:
-        for job in jobs:
-            require_available(job.source)
-    made = versions.add_all(goal, _writes(goal, jobs, move=move), muser=_muser(credentials, goal))
+        for version in rows.exclude(available=Availability.READY)[:1]:
+            require_available(version)
+    found = [
+        Source(pk, node, size, name, check_object(beginning + name[len(prefix) :]))
+        for pk, node, size, name in rows.values_list("pk", "node_id", "size", "node__name")
+    ]
+    names = [item.name for item in found]
+    permissions.require_all(credentials, source.account, source.container, names, write=False)
+    names = [item.target for item in found]
+    permissions.require_all(credentials, target.account, target.container, names, write=True)
+    return found
+
+
+def _run(credentials: Credentials, origin: Node, goal: Node, order: _Order) -> Written:
+    """Do all of it as one change with one charge."""
+    if not order.move:
+        require_available(order.source)
+    muser = _muser(credentials, goal)
+    write = _write(goal, order)  # before anything it depends on is replaced
+    taken = version_copies.copy_all(goal, order.below, muser=muser, keep_uuids=order.move)
+    made = versions.add_all(goal, [write], muser=muser)
     main = made.versions[0]
-    if jobs[0].wish.sharing is not None:
-        set_sharing(main.node, jobs[0].wish.sharing)
-    public_links.set_public(main.node, jobs[0].wish.public)
+    if order.wish.sharing is not None:
+        set_sharing(main.node, order.wish.sharing)
+    public_links.set_public(main.node, order.wish.public)
     if origin.parent_id != goal.parent_id:
         assert goal.parent is not None
-        possession.remember(goal.parent, _digests(jobs))
-    statistics.apply(goal, made.delta, max(version.mtime for version in made.versions))
-    gone = _delete_sources(credentials, origin, goal, jobs) if move else versions.Effect(Delta(), 0)
-    grew = made.delta.current_bytes + (gone.delta.current_bytes if origin.pk == goal.pk else 0)
-    quota.check_container(goal, grew=grew)
+        possession.remember(goal.parent, _digests(order))
+    delta = made.delta + taken.delta
+    used = statistics.apply(goal, delta, later_than(main.mtime))
+    gone = _delete_sources(credentials, origin, goal, order) if order.move else versions.Effect(Delta(), 0)
+    left = gone.delta.current_bytes if origin.pk == goal.pk else 0
+    quota.check_container(goal, grew=delta.current_bytes + left, used=used + left)
+    charge = made.charge + taken.charge
     quota.charge_moved(
         credentials,
         taken=_purse(goal),
-        quantity=made.charge,
+        quantity=charge,
         given=_purse(origin),
         freed=-gone.charge,
-        name=jobs[0].target.path,
+        name=order.target.path,
     )
-    return written_of(main, made.charge)
+    return written_of(main, charge)
 
 
-def _delete_sources(credentials: Credentials, origin: Node, goal: Node, jobs: list[_Job]) -> versions.Effect:
+def _delete_sources(credentials: Credentials, origin: Node, goal: Node, order: _Order) -> versions.Effect:
     """Delete what was moved away, unless something was moved into its place."""
-    targets = {job.target.name for job in jobs} if origin.pk == goal.pk else set()
-    chosen = [job.source for job in jobs if job.source.node.name not in targets]
-    gone = deletes.delete_chosen(credentials, origin, chosen)
+    targets = {order.target.name, *(item.target for item in order.below)} if origin.pk == goal.pk else set()
+    main = order.source
+    moved = [(main.node.name, versions.Place(main.pk, main.node_id, main.size))]
+    moved += [(item.name, versions.Place(item.pk, item.node_id, item.size)) for item in order.below]
+    gone = deletes.delete_chosen(credentials, origin, [place for name, place in moved if name not in targets])
     statistics.apply(origin, gone.delta, later_than(None))
     return gone
 
 
-def _writes(goal: Node, jobs: list[_Job], *, move: bool) -> list[versions.Write]:
-    """Return what is to be made of the jobs' sources. Two queries for each batch of jobs."""
-    writes = []
-    for batch in batches(jobs):
-        latest = latest_of(goal, [job.target.name for job in batch])
-        items = metadata.of_versions(job.source.pk for job in batch)
-        for job in batch:
-            source, previous = job.source, latest.get(job.target.name)
-            is_itself = (
-                previous is not None
-                and previous.cluster == Cluster.CURRENT
-                and previous.node_id == source.node_id
-            )
-            state = replace(
-                versions.state_of(source),
-                uuid=source.uuid if move or is_itself else "",
-                type=job.wish.content_type or source.type,
-            )
-            domains = items.get(source.pk, {})
-            domains[USER_DOMAIN] = metadata.merged(domains.get(USER_DOMAIN, {}), job.wish.metadata)
-            writes.append(versions.Write(job.target.name, previous, state, domains))
-    return writes
+def _write(goal: Node, order: _Order) -> versions.Write:
+    """Return what is to be made of the object that the request names."""
+    source, wish = order.source, order.wish
+    previous = latest_in(goal, order.target.name)
+    is_current = previous is not None and previous.cluster == Cluster.CURRENT
+    is_itself = is_current and previous is not None and previous.node_id == source.node_id
+    state = replace(
+        versions.state_of(source),
+        uuid=source.uuid if order.move or is_itself else "",
+        type=wish.content_type or source.type,
+        expires=wish.expires or _end_of(source),
+    )
+    domains = metadata.of_version(source)
+    domains[USER_DOMAIN] = metadata.merged(domains.get(USER_DOMAIN, {}), wish.metadata)
+    if wish.metadata:
+        metadata.check(domains[USER_DOMAIN], wish.limits)
+    return versions.Write(order.target.name, previous, state, domains)
 
 
-def _digests(jobs: list[_Job]) -> set[bytes]:
+def _end_of(source: Version) -> datetime | None:
+    """Return when a copy ends: with its source, unless that is an old version whose time is over."""
+    is_over = source.expires is not None and source.expires <= clock.now()
+    return None if is_over and source.cluster != Cluster.CURRENT else source.expires
+
+
+def _digests(order: _Order) -> set[bytes]:
     """Return the blocks of the sources, which an account that did not have them before then has."""
-    ready = (job.source for job in jobs if job.source.available == Availability.READY)
-    return {digest for source in ready for digest in digests_of(source)}
+    found = {*digests_of(order.source)} if order.source.available == Availability.READY else set()
+    for batch in batches(order.below):
+        rows = Version.objects.filter(pk__in=[item.pk for item in batch], available=Availability.READY)
+        for mapfile, size in rows.values_list("mapfile", "size"):
+            found.update(load_map(Part(mapfile, size)))
+    return found
 
 
 def _purse(container: Node) -> quota.Purse:

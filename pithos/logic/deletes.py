@@ -9,36 +9,51 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 
 from pithos.logic import batches, quota, statistics, versions
-from pithos.logic.nodes import Address, later_than, lock_container
+from pithos.logic.nodes import (
+    Address,
+    later_than,
+    lock_container,
+    lock_with_latest,
+    parse_serial,
+)
 from pithos.logic.permissions import require_delete, require_owner
 from pithos.logic.statistics import Delta
 from pithos.models import Cluster, Grant, Node, PublicLink, Version
 from pithos.paths import prefix_end
 from synnefo import audit
 from synnefo.credentials import Credentials
+from synnefo.db import prepared
 from synnefo.db.locks import atomic, retry_on_deadlock
 from synnefo.errors import Conflict, NotFound
+
+_DELETE_GRANTS = "DELETE FROM pithos_grant WHERE node_id = %s"
+_DELETE_LINK = "DELETE FROM pithos_public_link WHERE node_id = %s"
 
 
 @retry_on_deadlock
 def delete_object(credentials: Credentials, *, address: Address, delimiter: str = "") -> None:
     """Delete an object, and with ``delimiter`` every object below it; raise Forbidden, NotFound."""
-    require_delete(credentials, address.account, address.container)
+    require_delete(credentials, address.account, address.container, "" if delimiter else address.name)
     with atomic():
-        container = lock_container(address.account, address.container)
-        objects = current_in(container).filter(node__name=address.name)
-        if not objects.exists():
+        container, latest = lock_with_latest(address)
+        first = []
+        if latest is None or latest.cluster != Cluster.CURRENT:
             raise NotFound("The object does not exist.")
         if delimiter:
             prefix = address.name if address.name.endswith(delimiter) else address.name + delimiter
             objects = current_in(container).filter(Q(node__name=address.name) | below_condition(prefix))
-        freed = _delete_all(credentials, container, objects)
+            freed = _delete_all(credentials, container, objects)
+        else:
+            change = delete_chosen(credentials, container, [latest])
+            first = [statistics.applying(container, change.delta, later_than(None))]
+            freed = change.charge
         quota.charge(
             credentials,
             holder=address.account,
             project=container.policy.project,
             quantity=freed,
             name=address.path,
+            first=first,
         )
         audit.record(credentials, "object.delete", f"container:{container.pk}", name=address.name)
 
@@ -116,6 +131,40 @@ def purge_object(credentials: Credentials, *, address: Address, until: datetime)
 
 
 @retry_on_deadlock
+def delete_version(credentials: Credentials, *, address: Address, serial: str) -> None:
+    """Remove one version for good; if it is the current one there is no object any more, as in Swift.
+
+    A deletion mark that still hides older versions stays as long as they do, and goes with the last of them.
+    Whoever lists all versions and removes them one by one then finds nothing at all, which is no error.
+    Raises Forbidden, NotFound.
+    """
+    require_owner(credentials, address.account)
+    number = parse_serial(serial)
+    with atomic():
+        container = lock_container(address.account, address.container)
+        own = Version.objects.filter(node__parent=container, node__name=address.name)
+        version = own.filter(pk=number).first()
+        if version is None:
+            if own.exists():
+                raise NotFound("The object has no such version.")
+            return
+        charge = 0
+        if version.cluster == Cluster.CURRENT:
+            gone = delete_chosen(credentials, container, [version])
+            statistics.apply(container, gone.delta, later_than(None))
+            charge = gone.charge
+        if version.cluster != Cluster.DELETED:
+            charge -= _purge(container, own.filter(pk=number), own)
+        if not own.exclude(hash=None).exists():
+            charge -= _purge(container, own, own)
+            Node.objects.filter(pk=version.node_id).delete()
+        _free(credentials, container, charge)
+        audit.record(
+            credentials, "object.purge", f"container:{container.pk}", name=address.name, version=number
+        )
+
+
+@retry_on_deadlock
 def purge_container(credentials: Credentials, *, account: str, container: str, until: datetime) -> None:
     """Remove the history and deletion marks of a container's objects up to ``until`` (contract 5.5)."""
     require_owner(credentials, account)
@@ -123,9 +172,23 @@ def purge_container(credentials: Credentials, *, account: str, container: str, u
         node = lock_container(account, container)
         old = Version.objects.filter(node__parent=node, mtime__lte=until).exclude(cluster=Cluster.CURRENT)
         freed = _purge(node, old, Version.objects.filter(node__parent=node))
-        batches.remove(Node.objects.filter(parent=node, versions__isnull=True))
+        _remove_bare(node)
         _free(credentials, node, -freed)
         audit.record(credentials, "container.purge", f"container:{node.pk}", name=container)
+
+
+def _remove_bare(container: Node) -> None:
+    """Remove what has neither an object nor versions any more.
+
+    Nodes and versions are asked for apart: a join of both in batches is slow when statistics are old.
+    """
+    name = ""
+    dead = Node.objects.filter(parent=container, is_live=False).order_by("name")
+    while found := list(dead.filter(name__gt=name).values_list("pk", "name")[: batches.BATCH]):
+        keys = [pk for pk, _ in found]
+        used = set(Version.objects.filter(node__in=keys).values_list("node_id", flat=True).distinct())
+        batches.remove_keys(Node, [pk for pk in keys if pk not in used])
+        name = found[-1][1]
 
 
 def current_in(container: Node) -> QuerySet[Version]:
@@ -168,6 +231,9 @@ def delete_chosen(
     """Put deletion marks on objects of a locked container; sums and charge are left to the caller."""
     for batch in batches.batches(chosen):
         nodes = [version.node_id for version in batch]
+        if len(nodes) == 1:
+            prepared.execute_all((_DELETE_GRANTS, nodes), (_DELETE_LINK, nodes))
+            continue
         Grant.objects.filter(node__in=nodes).delete()
         PublicLink.objects.filter(node__in=nodes).delete()
     return versions.mark_deleted(container, chosen, muser=credentials.user_id or _owner(container))

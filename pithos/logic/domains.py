@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from pithos.blocks.opened import block_store
 from pithos.logic import metadata, permissions, updates
-from pithos.logic.nodes import Address, find_current, latest_in, lock_container
+from pithos.logic.nodes import Address, find_current, latest_in, lock_container, not_over
 from pithos.logic.objects import Part, address_of, load_map, require_available
 from pithos.logic.permissions import Sharing
 from pithos.logic.sharing import set_sharing
@@ -60,7 +60,7 @@ def get_object(
 ) -> ObjectInfo:
     """Return the current object of this id, or one version of it; raise NotFound, Forbidden."""
     current = current_by_id(uuid)
-    permissions.require_read(credentials, address_of(current))
+    _require_read(credentials, current)
     found = current
     if version is not None and version != current.pk:
         rows = Version.objects.filter(pk=version, node=current.node).exclude(hash=None)
@@ -69,6 +69,18 @@ def get_object(
             raise NotFound("The object has no such version.")
         found = wanted
     return info_of(found, domain)
+
+
+def _require_read(credentials: Credentials | None, current: Version) -> None:
+    """Raise Forbidden unless the caller may read the object, which a published one lets everybody.
+
+    Only for services: at its path it is its readers' all the same (image contract 6).
+    """
+    try:
+        permissions.require_read(credentials, address_of(current))
+    except Forbidden:
+        if not PublicLink.objects.filter(node=current.node).exists():
+            raise
 
 
 def get_object_at(
@@ -88,7 +100,7 @@ def list_domain_objects(credentials: Credentials | None, *, domain: str) -> list
     A fixed number of queries, however many objects there are.
     """
     marked = Attribute.objects.filter(domain=domain, is_latest=True).values("version")
-    rows = Version.objects.filter(pk__in=marked, cluster=Cluster.CURRENT)
+    rows = Version.objects.filter(not_over(), pk__in=marked, cluster=Cluster.CURRENT)
     if credentials is not None and not credentials.is_admin:
         holders = permissions.holders_of(credentials.user_id)
         granted = Grant.objects.filter(holder__in=holders).values("node")
@@ -182,7 +194,7 @@ def open_object(
 ) -> Iterator[bytes]:
     """Return the object's data in pieces of up to 1 MiB; raise NotFound, Forbidden at once."""
     current = current_by_id(uuid)
-    permissions.require_read(credentials, address_of(current))
+    _require_read(credentials, current)
     require_available(current)
     digests = load_map(Part(current.mapfile, current.size))
     rest = max(0, current.size - offset)
@@ -213,7 +225,9 @@ def public_id(*, uuid: str) -> str | None:
 
 def current_by_id(uuid: str) -> Version:
     """Return the current version of the object of this id; raise NotFound."""
-    rows = Version.objects.filter(uuid=uuid, cluster=Cluster.CURRENT, node__parent__parent__isnull=False)
+    rows = Version.objects.filter(
+        not_over(), uuid=uuid, cluster=Cluster.CURRENT, node__parent__parent__isnull=False
+    )
     version = None if "\0" in uuid else rows.select_related("node__parent__parent").first()
     if version is None:
         raise NotFound("There is no such object.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import connection
@@ -24,7 +25,7 @@ from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden, NotFound
 
 _STEPS = 2000
-_COLUMNS = (
+COLUMNS = (
     "hash",
     "size",
     "type",
@@ -234,11 +235,11 @@ def _start(query: ObjectQuery) -> tuple[str, bool]:
         # The folder of the marker has been listed already; in Swift's dialect only if it is the marker.
         is_folder = position + len(query.delimiter) == len(marker)
         if position != -1 and (is_folder or not query.folds_ends):
-            return _folder_end(marker[: position + len(query.delimiter)]), True
+            return folder_end(marker[: position + len(query.delimiter)]), True
     return marker, False
 
 
-def _end(query: ObjectQuery) -> str | None:
+def end_of(query: ObjectQuery) -> str | None:
     """Return the name before which a listing ends, None if it goes on to the last."""
     ends = [end for end in (prefix_end(query.prefix), query.end_marker) if end]
     return min(ends, key=encode, default=None)
@@ -253,7 +254,7 @@ def _backwards(nodes: QuerySet[Node], query: ObjectQuery) -> Iterator[ObjectEntr
     count = _STEPS if query.delimiter else query.limit
     while True:
         page = (nodes.filter(name__lt=start) if start else nodes).order_by("-name")
-        rows = list(page.values_list("name", *(f"versions__{column}" for column in _COLUMNS))[:count])
+        rows = list(page.values_list("name", *(f"versions__{column}" for column in COLUMNS))[:count])
         for row in rows:
             yield ObjectEntry(*row)
         if len(rows) < count:
@@ -261,7 +262,8 @@ def _backwards(nodes: QuerySet[Node], query: ObjectQuery) -> Iterator[ObjectEntr
         start = folder_of(rows[-1][0], query) or rows[-1][0]
 
 
-def _folder_end(folder: str) -> str:
+def folder_end(folder: str) -> str:
+    """Return the first name behind a folder; raise BadRequest where there can be none."""
     end = prefix_end(folder)
     if end is None or len(end) < len(folder):
         raise BadRequest("The delimiter cannot be the last character of Unicode.")
@@ -270,6 +272,8 @@ def _folder_end(folder: str) -> str:
 
 def _page(query: ObjectQuery, entries: Iterable[ObjectEntry]) -> list[Entry]:
     """Cut one page out of objects in order, folding names below the delimiter into folders."""
+    if not query.delimiter:
+        return list(islice(entries, query.limit))
     page: list[Entry] = []
     last = ""
     for entry in entries:
@@ -296,7 +300,7 @@ def _walking(nodes: QuerySet[Node], query: ObjectQuery) -> Iterator[ObjectEntry]
     while True:
         rows = list(
             nodes.filter(**{"name__gte" if inclusive else "name__gt": start}).values_list(
-                "name", *(f"versions__{column}" for column in _COLUMNS), "public_link__url"
+                "name", *(f"versions__{column}" for column in COLUMNS), "public_link__url"
             )[:count]
         )
         for row in rows:
@@ -304,7 +308,7 @@ def _walking(nodes: QuerySet[Node], query: ObjectQuery) -> Iterator[ObjectEntry]
         if len(rows) < count:
             return
         folder = folder_of(rows[-1][0], query)
-        start, inclusive = (rows[-1][0], False) if folder is None else (_folder_end(folder), True)
+        start, inclusive = (rows[-1][0], False) if folder is None else (folder_end(folder), True)
 
 
 def _jumping(container: Node, query: ObjectQuery) -> Iterator[ObjectEntry]:
@@ -322,14 +326,14 @@ def _jumping(container: Node, query: ObjectQuery) -> Iterator[ObjectEntry]:
             return
         name: str = rows[-1].name  # type: ignore[attr-defined]
         folder = folder_of(name, query)
-        start, inclusive = (name, False) if folder is None else (_folder_end(folder), True)
+        start, inclusive = (name, False) if folder is None else (folder_end(folder), True)
 
 
 def _jump(container: Node, query: ObjectQuery, start: str, count: int) -> list[Version]:
     """Let the database walk ``count`` steps: to the next name, or past the folder of the name before."""
     position = "strpos" if connection.vendor == "postgresql" else "instr"
-    _folder_end(query.delimiter)
-    end = _end(query)
+    folder_end(query.delimiter)
+    end = end_of(query)
     below = "AND n.name < %(end)s" if end is not None else ""
     first = f"n.parent_id = %(parent)s AND n.is_live {below}"
     shorter = "<=" if query.folds_ends else "<"
@@ -363,7 +367,7 @@ def _jump(container: Node, query: ObjectQuery, start: str, count: int) -> list[V
         "after": len(query.prefix) + 1,
         "delimiter": query.delimiter,
         "skipped": skipped,
-        "successor": _folder_end(query.delimiter)[-1],
+        "successor": folder_end(query.delimiter)[-1],
         "lowest": "\1",
         "count": count,
     }
@@ -381,7 +385,7 @@ def _then(container: Node, query: ObjectQuery, shared: QuerySet[Node] | None) ->
         rows = rows.filter(node__in=shared)
     for condition in _meta_conditions(query.meta, "version"):
         rows = rows.filter(condition)
-    columns = rows.order_by("node__name").values_list("node__name", *_COLUMNS)
+    columns = rows.order_by("node__name").values_list("node__name", *COLUMNS)
     for row in columns.iterator(chunk_size=_STEPS):
         yield ObjectEntry(*row)
 
@@ -397,6 +401,8 @@ def _add_sharing(credentials: Credentials, container: Node, entries: list[Object
     ).select_related("node")
     for grant in rows:
         grants.setdefault(grant.node.name, []).append(grant)
+    if owner and not grants:
+        return
     holders = frozenset() if owner else permissions.holders_of(credentials.user_id)
     for entry in entries:
         if not owner:

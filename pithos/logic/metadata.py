@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import connection
 
-from pithos.models import Attribute, Node, Version
+from pithos.models import Attribute, Cluster, Node, Version
+from synnefo.db import prepared
 from synnefo.errors import BadRequest
 
 USER_DOMAIN = "pithos"
 _ROWS = 5000
 
+_OF_VERSION = "SELECT domain, key, value FROM pithos_attribute WHERE version_id = %s"
+
 Domains = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much metadata users may keep with a resource: items, and bytes of names and values, 0 for any.
+
+    ``only`` the items whose names contain this count.
+    """
+
+    items: int
+    size: int = 0
+    only: str = ""
+
+
+def swift_limits() -> Limits:
+    """Return what Swift's clients are promised (object-storage contract 22.2); the site may give more."""
+    return Limits(max(90, settings.PITHOS_RESOURCE_MAX_METADATA), size=4096, only="-Meta-")
 
 
 def of_version(version: Version) -> Domains:
     """Return a version's metadata by domain. One query."""
-    return of_versions([version.pk]).get(version.pk, {})
+    found: Domains = {}
+    for domain, key, value in prepared.fetch_all(_OF_VERSION, [version.pk]):
+        found.setdefault(domain, {})[key] = value
+    return found
+
+
+_OF_CONTAINER = f"""
+SELECT t.key, t.value FROM pithos_version v JOIN pithos_attribute t ON t.version_id = v.id
+ WHERE v.node_id = %s AND v.cluster = {Cluster.CURRENT:d} AND t.domain = '{USER_DOMAIN}'
+"""  # noqa: S608  (only constants)
+
+
+def of_container(container: Node) -> dict[str, str]:
+    """Return a container's own metadata. One query."""
+    return dict(prepared.fetch_all(_OF_CONTAINER, [container.pk]))
 
 
 def of_versions(serials: Iterable[int]) -> dict[int, Domains]:
@@ -42,13 +76,24 @@ def replaced(new: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in new.items() if value}
 
 
-def check_count(domains: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise BadRequest if any domain has too many items, counting the set that would be stored."""
-    limit: int = settings.PITHOS_RESOURCE_MAX_METADATA
-    for domain, items in domains.items():
-        # Other domains hold what other services write; their limits are theirs.
-        if domain == USER_DOMAIN and len(items) > limit:
-            raise BadRequest(f"There would be {len(items)} metadata items; at most {limit} are allowed.")
+def check(items: Mapping[str, str], limits: Limits | None = None) -> None:
+    """Raise BadRequest if this set of the user's items, which would be stored, is too large.
+
+    Who changes the set asks; what is carried over was allowed when it came.
+    """
+    limits = limits or Limits(settings.PITHOS_RESOURCE_MAX_METADATA)
+    counted = {_after(limits.only, name): value for name, value in items.items() if limits.only in name}
+    if len(counted) > limits.items:
+        raise BadRequest(f"There would be {len(counted)} metadata items; at most {limits.items} are allowed.")
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in counted.items())
+    if limits.size and size > limits.size:
+        raise BadRequest(
+            f"Names and values of the metadata would be {size} bytes; at most {limits.size} are allowed."
+        )
+
+
+def _after(mark: str, name: str) -> str:
+    return name.partition(mark)[2] if mark else name
 
 
 def keys_in_use(container: Node) -> list[str]:
@@ -70,9 +115,8 @@ def keys_in_use(container: Node) -> list[str]:
         )
         SELECT key FROM keys WHERE key IS NOT NULL LIMIT 1000
     """
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"parent": container.pk, "domain": USER_DOMAIN})
-        return [row[0] for row in cursor.fetchall()]
+    rows = prepared.fetch_all(statement, {"parent": container.pk, "domain": USER_DOMAIN})
+    return [key for (key,) in rows]
 
 
 def store(version: Version, node: Node, domains: Mapping[str, Mapping[str, str]]) -> None:

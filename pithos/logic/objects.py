@@ -12,9 +12,9 @@ from django.db.models import Q
 
 from pithos.blocks.opened import block_store
 from pithos.hashing import block_count
-from pithos.logic import metadata, permissions, public_links, static_manifests
+from pithos.logic import metadata, permissions, public_links, shown, static_manifests
 from pithos.logic.metadata import USER_DOMAIN
-from pithos.logic.nodes import Address, find_current, find_version, get_container
+from pithos.logic.nodes import Address, find_current, find_version, get_container, not_over, parse_serial
 from pithos.logic.permissions import Sharing
 from pithos.models import Availability, Cluster, Node, Version
 from pithos.paths import prefix_end
@@ -63,7 +63,7 @@ class ObjectView:
     etag: str
     parts: tuple[Part, ...]
     segments: tuple[Version, ...] | None = None
-    listed: tuple[static_manifests.Found, ...] | None = None
+    listed: static_manifests.Sent | None = None
 
 
 def etag_of(version: Version) -> str:
@@ -88,15 +88,21 @@ def show_object(
     ``serial`` is the wanted version as the client wrote it; ``expand`` resolves a manifest and fails if that
     cannot be done, which HEAD does not want; None leaves manifests as they are. Raises Forbidden, NotFound.
     """
-    effective = permissions.effective(address)
+    found = shown.find(address) if serial is None else None
+    if found is None and serial is None and permissions.is_owner(credentials, address.account):
+        raise NotFound("The object does not exist.")
+    effective = found.effective if found is not None else permissions.effective(address)
     access = permissions.read_access(credentials, address, effective.sharing)
     if access is None:
         raise Forbidden("You may not read this object.")
-    version, modified = _find(address, serial)
+    if found is not None:
+        version, view = found.version, _view(address, found.version, found.version.mtime, found.metadata)
+    else:
+        version, modified = _find(address, serial)
+        view = _view(address, version, modified)
     own = version.node if serial is None else None
     link = getattr(own, "public_link", None) if own is not None and access == "owner" else None
     shared = serial is None and bool(effective.sharing)
-    view = _view(address, version, modified)
     return _with_sharing(
         view if expand is None else _expanded(credentials, view, strict=expand),
         sharing=effective.sharing if shared else Sharing(),
@@ -181,18 +187,14 @@ def _find(address: Address, serial: str | None) -> tuple[Version, datetime]:
     return version, latest[0][0]
 
 
-def parse_serial(text: str) -> int:
-    """Return a version number; anything that is none cannot exist, so NotFound is raised."""
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise NotFound("The object has no such version.")
-    return int(text)
-
-
-def _view(address: Address, version: Version, modified: datetime) -> ObjectView:
+def _view(
+    address: Address, version: Version, modified: datetime, items: dict[str, str] | None = None
+) -> ObjectView:
+    """Return an object as its owner sees it; ``items`` is its user metadata, None to look it up."""
     return ObjectView(
         address=address,
         version=version,
-        metadata=metadata.of_version(version).get(USER_DOMAIN, {}),
+        metadata=metadata.of_version(version).get(USER_DOMAIN, {}) if items is None else items,
         sharing=Sharing(),
         shared_by=None,
         allowed_to=None,
@@ -231,16 +233,17 @@ def _expanded(credentials: Credentials, view: ObjectView, *, strict: bool) -> Ob
 
 
 def _listed(credentials: Credentials, view: ObjectView, *, strict: bool) -> ObjectView:
-    manifest = b"".join(read(view, 0, view.size))
     try:
-        found = static_manifests.expand(credentials, address=view.address, manifest=manifest)
+        sent = static_manifests.expand(credentials, address=view.address, manifest=view.version)
     except (Conflict, Forbidden):
         if strict:
             raise
         return view
-    parts = tuple(Part(item.version.mapfile, item.version.size, item.offset, item.length) for item in found)
-    size = sum(part.bytes for part in parts)
-    return replace(view, parts=parts, size=size, etag=static_manifests.etag_of(found), listed=tuple(found))
+    parts = tuple(
+        Part(version.mapfile, version.size, offset, length)
+        for version, offset, length in static_manifests.stretches(sent.inside)
+    )
+    return replace(view, parts=parts, size=sent.size, etag=f'"{sent.etag}"', listed=sent)
 
 
 def _segments(credentials: Credentials, account: str, manifest: str) -> list[Version]:
@@ -252,9 +255,9 @@ def _segments(credentials: Credentials, account: str, manifest: str) -> list[Ver
     end = prefix_end(prefix)
     if end is not None:
         nodes = nodes.filter(name__lt=end)
-    everything = Version.objects.filter(node__in=nodes, cluster=Cluster.CURRENT)
+    everything = Version.objects.filter(not_over(), node__in=nodes, cluster=Cluster.CURRENT)
     rows = list(everything.select_related("node").order_by("node__name"))
-    if not permissions.is_owner(credentials, account):
+    if not permissions.reads_all_of(credentials, account, container_name):
         seen = permissions.visible(container, permissions.holders_of(credentials.user_id)) or Q(pk__in=[])
         if credentials.user_id == permissions.EVERYBODY:
             seen |= Q(public_link__isnull=False)

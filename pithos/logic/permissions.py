@@ -15,6 +15,8 @@ from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden
 
 EVERYBODY = "*"
+#: Name, access and holder of a grant, and the content type of what has it.
+GrantRow = tuple[str, int, str, str]
 MAX_HOLDER = 256
 MAX_HOLDERS = 256
 
@@ -36,6 +38,25 @@ class Sharing:
         return "; ".join(f"{name}={','.join(sorted(holders))}" for name, holders in parts if holders)
 
 
+@dataclass(frozen=True, slots=True)
+class SignedCredentials(Credentials):
+    """Who holds an address that an account's owner (``user_id``) has signed.
+
+    He may read and write the object ``name`` of ``container``, or all whose names begin so if ``is_prefix``,
+    and reads what a manifest there lists. Nothing else of the owner's is his.
+    """
+
+    container: str = ""
+    name: str = ""
+    is_prefix: bool = False
+
+    def covers(self, address: Address) -> bool:
+        """Tell whether the address is one that was signed."""
+        if (self.user_id, self.container) != (address.account, address.container):
+            return False
+        return address.name.startswith(self.name) if self.is_prefix else address.name == self.name
+
+
 @dataclass(frozen=True)
 class Effective:
     """The grants that apply to a path, and the name that carries them (None: no grants)."""
@@ -46,7 +67,21 @@ class Effective:
 
 def is_owner(credentials: Credentials | None, account: str) -> bool:
     """Tell whether the caller owns the account; no credentials and administrators count as owners."""
+    if isinstance(credentials, SignedCredentials):
+        return False
     return credentials is None or credentials.is_admin or credentials.user_id == account
+
+
+def reads_for_owner(credentials: Credentials | None, account: str) -> bool:
+    """Tell whether the caller reads what the account's manifests list with its owner's rights."""
+    if isinstance(credentials, SignedCredentials):
+        return credentials.user_id == account
+    return is_owner(credentials, account)
+
+
+def reads_all_of(credentials: Credentials, account: str, container: str) -> bool:
+    """Tell whether the caller reads every object of a container, whatever the grants are."""
+    return reads_for_owner(credentials, account) or acl.may_read(credentials, account, container)
 
 
 def require_owner(credentials: Credentials, account: str) -> None:
@@ -94,10 +129,18 @@ def effective(address: Address) -> Effective:
 
     Only directories that exist now count, and the closest one decides alone. One query.
     """
-    granted = _granted(
-        address.account, address.container, Q(node__name__in=[address.name, *ancestors(address.name)])
-    )
+    granted = _granted(address.account, address.container, Q(node__name__in=deciding(address.name)))
     return _closest(address.name, granted)
+
+
+def deciding(name: str) -> list[str]:
+    """Return the names whose grants can apply to ``name``."""
+    return [name, *ancestors(name)]
+
+
+def effective_of(name: str, rows: Iterable[GrantRow]) -> Effective:
+    """Return which of the grants of names that are ``deciding`` apply to ``name``."""
+    return _closest(name, _by_name(rows))
 
 
 @dataclass
@@ -116,6 +159,10 @@ def _granted(account: str, container: str, condition: Q) -> dict[str, _Granted]:
         node__parent__parent__name=account,
         node__versions__cluster=Cluster.CURRENT,
     ).values_list("node__name", "access", "holder", "node__versions__type")
+    return _by_name(rows)
+
+
+def _by_name(rows: Iterable[GrantRow]) -> dict[str, _Granted]:
     found: dict[str, _Granted] = {}
     for name, access, holder, content_type in rows:
         entry = found.setdefault(name, _Granted(is_directory_type(content_type)))
@@ -138,10 +185,10 @@ def require_all(
     credentials: Credentials | None, account: str, container: str, names: Sequence[str], *, write: bool
 ) -> None:
     """Raise Forbidden unless the caller may read (or ``write``) every one of ``names``. Two queries."""
-    if is_owner(credentials, account) or not names:
+    if not names or is_owner(credentials, account):
         return
     assert credentials is not None
-    if (acl.may_write if write else acl.may_read)(credentials, account, container):
+    if (acl.may_write if write else reads_all_of)(credentials, account, container):
         return
     common = _common_beginning(names)
     condition = Q(node__name__in=ancestors(common + "/"))
@@ -214,6 +261,8 @@ def require_read(credentials: Credentials | None, address: Address) -> None:
 
 def read_access(credentials: Credentials | None, address: Address, sharing: Sharing) -> str | None:
     """Return what the caller may do with a path of these grants, the container's access list included."""
+    if isinstance(credentials, SignedCredentials):
+        return "read" if credentials.covers(address) else None
     access = allowed_to(credentials, address.account, sharing)
     if access is None and credentials is not None:
         return "read" if acl.may_read(credentials, address.account, address.container) else None
@@ -224,14 +273,23 @@ def require_write(credentials: Credentials, address: Address) -> None:
     """Raise Forbidden unless the caller may write the path, whether it exists or not."""
     if is_owner(credentials, address.account):
         return
+    if isinstance(credentials, SignedCredentials):
+        if not credentials.covers(address):
+            raise Forbidden("The address was signed for another object.")
+        return
     granted = allowed_to(credentials, address.account, effective(address).sharing) in ("owner", "write")
     if not granted and not acl.may_write(credentials, address.account, address.container):
         raise Forbidden("You may not write this object.")
 
 
-def require_delete(credentials: Credentials, account: str, container: str) -> None:
-    """Raise Forbidden unless the caller owns the account or writes to all of the container."""
-    if not is_owner(credentials, account) and not acl.may_write(credentials, account, container):
+def require_delete(credentials: Credentials, account: str, container: str, name: str = "") -> None:
+    """Raise Forbidden unless the caller owns the account, writes to all of the container, or signed for it.
+
+    ``name``: the one object that is to be deleted, "" for any of the container.
+    """
+    if isinstance(credentials, SignedCredentials):
+        require_write(credentials, Address(account, container, name))
+    elif not is_owner(credentials, account) and not acl.may_write(credentials, account, container):
         raise Forbidden("Only the account's owner may do this.")
 
 

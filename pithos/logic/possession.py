@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from django.conf import settings
+from django.db import connection
 
 from pithos.blocks import BlockStore
 from pithos.models import AccountBlock, Node
@@ -28,6 +29,20 @@ def remember(account: Node, digests: Iterable[bytes]) -> None:
             [AccountBlock(account=account, digest=d, since=now) for d in unique[start : start + _BATCH]],
             ignore_conflicts=True,
         )
+
+
+_REMEMBER = """
+INSERT INTO pithos_account_block (account_id, digest, since) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+
+def remembering(account: Node, digests: Sequence[bytes]) -> list[tuple[str, list[object]]]:
+    """Return the statements of ``remember``, for those who send them along with others; note many at once."""
+    if len(digests) > 1:
+        remember(account, digests)
+        return []
+    now = connection.ops.adapt_datetimefield_value(clock.now())
+    return [(_REMEMBER, [account.pk, digest, now]) for digest in digests]
 
 
 def owned(account: Node, digests: Sequence[bytes]) -> set[bytes]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pithos.logic.nodes import not_over
 from pithos.logic.objects import ObjectView
 from pithos.models import Cluster, Version
 from pithos.paths import below, is_directory_type, prefix_end
@@ -36,6 +37,7 @@ def published_below(view: ObjectView) -> list[PublishedChild]:
     """Return the published objects directly below a folder, folders first, at most ``MAX_SHOWN``."""
     prefix = below(view.address.name)
     rows = Version.objects.filter(
+        not_over(),
         cluster=Cluster.CURRENT,
         node__parent=view.version.node.parent_id,
         node__public_link__isnull=False,

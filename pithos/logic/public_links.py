@@ -7,6 +7,7 @@ import secrets
 
 from django.conf import settings
 
+from pithos.logic.nodes import not_over
 from pithos.models import Cluster, Node, PublicLink, Version
 from synnefo import clock
 from synnefo.errors import NotFound
@@ -38,7 +39,7 @@ def set_public(node: Node, wanted: bool | None) -> None:
 def find(url: str) -> Version:
     """Return the current version of the published object; raise NotFound."""
     version = (
-        Version.objects.filter(node__public_link__url=url, cluster=Cluster.CURRENT)
+        Version.objects.filter(not_over(), node__public_link__url=url, cluster=Cluster.CURRENT)
         .select_related("node__parent__parent", "node__public_link")
         .first()
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from astakos import public as astakos
-from pithos.models import Node, Statistics
+from pithos.models import Node
 from synnefo.credentials import Credentials
+from synnefo.db import prepared
 from synnefo.errors import OverLimit, RequestTooLarge
 
 CLIENT_KEY = "pithos"
@@ -21,14 +24,25 @@ class ProjectOverLimit(OverLimit):
     name = "fault"
 
 
-def charge(credentials: Credentials, *, holder: str, project: str, quantity: int, name: str) -> None:
+def charge(
+    credentials: Credentials,
+    *,
+    holder: str,
+    project: str,
+    quantity: int,
+    name: str,
+    first: Sequence[prepared.Statement] = (),
+) -> None:
     """Charge (or with a negative quantity free) bytes of a project in the caller's transaction.
 
-    ``holder`` is the account's owner, ``name`` the path, for the commission. Raises ProjectOverLimit and
+    ``holder`` is the account's owner, ``name`` the path, for the commission; the statements ``first`` are
+    executed before, in the same round trip. Raises ProjectOverLimit and
     NotFound for an unknown project. Nothing is issued for no bytes.
     """
     if quantity:
-        commit(credentials, astakos.charge(holder, project, {RESOURCE: quantity}), name=name)
+        commit(credentials, astakos.charge(holder, project, {RESOURCE: quantity}), name=name, first=first)
+    elif first:
+        prepared.execute_all(*first)
 
 
 def charge_moved(
@@ -63,8 +77,14 @@ def reassign(
     commit(credentials, provisions, name=name)
 
 
-def commit(credentials: Credentials, provisions: list[astakos.Provision], *, name: str) -> None:
-    """Issue and accept one commission in the caller's transaction."""
+def commit(
+    credentials: Credentials,
+    provisions: list[astakos.Provision],
+    *,
+    name: str,
+    first: Sequence[prepared.Statement] = (),
+) -> None:
+    """Issue and accept one commission in the caller's transaction, after the statements ``first``."""
     try:
         astakos.issue_commission(
             clientkey=CLIENT_KEY,
@@ -72,18 +92,21 @@ def commit(credentials: Credentials, provisions: list[astakos.Provision], *, nam
             provisions=provisions,
             force=credentials.force_quota,
             auto_accept=True,
+            first=first,
         )
     except OverLimit as error:
         raise ProjectOverLimit("Resource limit exceeded for your account.", details=error.message) from error
 
 
-def check_container(container: Node, *, grew: int) -> None:
-    """Raise RequestTooLarge if a container that just grew by ``grew`` bytes is over its own quota."""
+def has_limit(container: Node) -> bool:
+    """Tell whether the container has a quota of its own."""
+    return bool(container.policy.quota > 0)
+
+
+def check_container(container: Node, *, grew: int, used: int) -> None:
+    """Raise RequestTooLarge if a container that just grew by ``grew`` bytes to ``used`` is over its quota."""
     quota = container.policy.quota
-    if quota <= 0 or grew <= 0:
-        return
-    used = Statistics.objects.values_list("current_bytes", flat=True).get(pk=container.pk)
-    if used > quota:
+    if quota > 0 and grew > 0 and used > quota:
         raise RequestTooLarge(
             f"The container would hold {used} bytes; its quota policy, which you can raise, is {quota}."
         )

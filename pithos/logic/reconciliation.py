@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db.models import Sum
 
 from astakos import public as astakos
+from pithos.logic import versions
 from pithos.logic.quota import CLIENT_KEY, RESOURCE
 from pithos.models import Cluster, Version
 from synnefo import audit
@@ -25,21 +25,26 @@ def compare(*, user: str | None = None, project: str | None = None) -> astakos.R
 
 
 def _counted(user: str | None, project: str | None) -> dict[tuple[str, str, str], int]:
-    """Return the bytes that are to be charged to each user and project. One query over the versions."""
-    clusters = [Cluster.CURRENT]
-    if not settings.PITHOS_BACKEND_FREE_VERSIONING:
-        clusters.append(Cluster.HISTORY)
-    rows = Version.objects.filter(cluster__in=clusters, node__parent__parent__isnull=False)
+    """Return the bytes that are to be charged to each user and project, by the rule of ``versions.cost``."""
+    rows = Version.objects.filter(node__parent__parent__isnull=False)
     if user is not None:
         rows = rows.filter(node__parent__parent__name=user)
     if project is not None:
         rows = rows.filter(node__parent__policy__project=project)
-    sums = (
-        rows.order_by()
-        .values_list("node__parent__parent__name", "node__parent__policy__project")
-        .annotate(size=Sum("size"))
-    )
-    return {(owner, source, RESOURCE): size for owner, source, size in sums}
+    charged = [rows.filter(cluster=Cluster.CURRENT)]
+    if not versions.is_history_free():
+        charged.append(versions.charged_history(rows))
+    counted: dict[tuple[str, str, str], int] = {}
+    for part in charged:
+        sums = (
+            part.order_by()
+            .values_list("node__parent__parent__name", "node__parent__policy__project")
+            .annotate(total=Sum("size"))
+        )
+        for owner, source, total in sums:
+            key = (owner, source, RESOURCE)
+            counted[key] = counted.get(key, 0) + total
+    return counted
 
 
 def correct(credentials: Credentials, *, found: astakos.Recount, force: bool = False) -> None:

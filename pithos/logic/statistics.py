@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import F, Max, Sum
 from django.db.models.functions import Coalesce, Greatest
 
 from pithos.models import Node, Statistics
+from synnefo.db import prepared
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,29 @@ class Delta:
         )
 
 
-def apply(container: Node, delta: Delta, at: datetime) -> None:
-    """Add ``delta`` to a container's sums and note the time of the change."""
-    Statistics.objects.filter(pk=container.pk).update(
-        current_count=F("current_count") + delta.current_count,
-        current_bytes=F("current_bytes") + delta.current_bytes,
-        history_count=F("history_count") + delta.history_count,
-        history_bytes=F("history_bytes") + delta.history_bytes,
-        deleted_count=F("deleted_count") + delta.deleted_count,
-        modified=Greatest(F("modified"), at),
-    )
+_APPLY = """
+UPDATE pithos_statistics
+   SET current_count = current_count + %s, current_bytes = current_bytes + %s,
+       history_count = history_count + %s, history_bytes = history_bytes + %s,
+       deleted_count = deleted_count + %s, modified = {latest}(modified, %s)
+ WHERE node_id = %s RETURNING current_bytes
+"""
+
+
+def apply(container: Node, delta: Delta, at: datetime) -> int:
+    """Add ``delta`` to a container's sums, note the time of the change, and return its current bytes."""
+    return int(prepared.execute_all(applying(container, delta, at))[0][0])
+
+
+def applying(container: Node, delta: Delta, at: datetime) -> tuple[str, list[object]]:
+    """Return the statement of ``apply`` for those who send it along with others."""
+    latest = "GREATEST" if connection.vendor == "postgresql" else "max"
+    sums = [
+        delta.current_count, delta.current_bytes, delta.history_count, delta.history_bytes,
+        delta.deleted_count,
+    ]  # fmt: skip
+    moment = connection.ops.adapt_datetimefield_value(at)
+    return _APPLY.format(latest=latest), [*sums, moment, container.pk]
 
 
 def touch(node: Node, at: datetime) -> None:

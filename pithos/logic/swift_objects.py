@@ -34,7 +34,7 @@ def post_object(
     Raises Forbidden and NotFound.
     """
     permissions.require_write(credentials, address)
-    metadata.check_count({USER_DOMAIN: metadata.replaced(items)})
+    metadata.check(metadata.replaced(items), metadata.swift_limits())
     with atomic():
         container = lock_container(address.account, address.container)
         permissions.require_write(credentials, address)

@@ -8,12 +8,20 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 
 from pithos.blocks.opened import block_store
-from pithos.conditions import Conditions
 from pithos.hashing import object_digest
 from pithos.logic import metadata, permissions, public_links, statistics, versions
 from pithos.logic.metadata import USER_DOMAIN
-from pithos.logic.nodes import Address, find_current, find_version, later_than, latest_in, lock_container
-from pithos.logic.objects import digests_of, etag_of, parse_serial
+from pithos.logic.nodes import (
+    Address,
+    find_current,
+    find_version,
+    is_over,
+    later_than,
+    latest_in,
+    lock_container,
+    parse_serial,
+)
+from pithos.logic.objects import digests_of
 from pithos.logic.sharing import set_sharing
 from pithos.logic.splices import Patch, Stretch, splice
 from pithos.logic.uploads import Wish, Written, finish_write
@@ -50,7 +58,8 @@ def update_object_metadata(
     _require(credentials, address, wish)
     with atomic():
         container = lock_container(address.account, address.container)
-        current = _current(container, address, wish.conditions)
+        permissions.require_write(credentials, address)  # again, now that nobody changes it
+        current = _current(container, address, wish)
         if wish.sharing is not None:
             set_sharing(current.node, wish.sharing)
         public_links.set_public(current.node, wish.public)
@@ -83,6 +92,8 @@ def write_metadata(
     domains = metadata.of_version(current)
     old = domains.get(domain, {})
     domains[domain] = metadata.merged(old, items) if merge else metadata.replaced(items)
+    if domain == USER_DOMAIN:
+        metadata.check(domains[domain])
     assert container.parent is not None
     change = versions.add(
         container,
@@ -107,7 +118,7 @@ def update_object_data(
     """
     _require(credentials, address, wish)
     current = _found(find_current(address))
-    wish.conditions.check_write(etag_of(current))
+    wish.check_conditions(current)
     _offset(change.content_range, current.size)
     data = _data(credentials, address, change)
     for _ in range(_ATTEMPTS):
@@ -121,7 +132,7 @@ def _require(credentials: Credentials, address: Address, wish: Wish) -> None:
     permissions.require_write(credentials, address)
     if wish.sharing is not None and not permissions.is_owner(credentials, address.account):
         raise Forbidden("Only the account's owner may share an object.")
-    metadata.check_count({USER_DOMAIN: metadata.replaced(wish.metadata)})
+    metadata.check(metadata.replaced(wish.metadata), wish.limits)
 
 
 def _found(version: Version | None) -> Version:
@@ -130,10 +141,11 @@ def _found(version: Version | None) -> Version:
     return version
 
 
-def _current(container: Node, address: Address, conditions: Conditions) -> Version:
+def _current(container: Node, address: Address, wish: Wish) -> Version:
     latest = latest_in(container, address.name)
-    current = _found(latest if latest is not None and latest.cluster == Cluster.CURRENT else None)
-    conditions.check_write(etag_of(current))
+    is_there = latest is not None and latest.cluster == Cluster.CURRENT and not is_over(latest)
+    current = _found(latest if is_there else None)
+    wish.check_conditions(current)
     return current
 
 
@@ -187,6 +199,8 @@ def _apply(
     base = _found(find_current(address))
     if base.is_snapshot:
         raise Forbidden("A snapshot's data cannot be changed.")
+    if base.is_static_manifest:
+        raise BadRequest("A static large object is written as a whole, not in parts.")
     offset = _offset(change.content_range, base.size)
     if data is None:
         data = _beginning_of(base, change)
@@ -225,7 +239,7 @@ def _commit(
     with atomic():
         container = lock_container(address.account, address.container)
         permissions.require_write(credentials, address)
-        current = _current(container, address, wish.conditions)
+        current = _current(container, address, wish)
         if current.pk != base.pk:
             return None
         domains = metadata.of_version(current)
@@ -233,6 +247,8 @@ def _commit(
         domains[USER_DOMAIN] = (
             metadata.merged(old, wish.metadata) if merge else metadata.replaced(wish.metadata)
         )
+        if wish.metadata:
+            metadata.check(domains[USER_DOMAIN], wish.limits)
         return finish_write(
             credentials,
             container=container,

@@ -17,7 +17,7 @@ from pithos.blocks.opened import block_store
 from pithos.conditions import NO_CONDITIONS, Conditions
 from pithos.hashing import block_count, object_digest
 from pithos.logic import metadata, permissions, possession, public_links, quota, statistics, versions
-from pithos.logic.metadata import USER_DOMAIN, Domains
+from pithos.logic.metadata import USER_DOMAIN, Domains, Limits
 from pithos.logic.nodes import (
     Address,
     create_container,
@@ -25,8 +25,8 @@ from pithos.logic.nodes import (
     find_container,
     find_current,
     get_container,
-    latest_in,
-    lock_container,
+    is_over,
+    lock_with_latest,
 )
 from pithos.logic.objects import digests_of, etag_of
 from pithos.logic.permissions import Sharing
@@ -36,8 +36,12 @@ from pithos.models import Availability, Cluster, Node, Version
 from pithos.streams import Content, md5_of, store_body, store_faults
 from synnefo import clock
 from synnefo.credentials import Credentials
+from synnefo.db import prepared
 from synnefo.db.locks import atomic, retry_on_deadlock
 from synnefo.errors import BadRequest, Conflict, Forbidden, Unprocessable
+
+#: Bytes of a body that is stored before anybody looks whether it can be kept.
+_SMALL = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Wish:
     """What a writing request says about the object besides its data.
 
     ``content_type`` None keeps or guesses it; ``sharing`` and ``public`` None leave them as they are; at
-    ``expires`` the object stops to exist; ``is_static_manifest``: the data lists the objects to send instead.
+    ``expires`` the object stops to exist; ``is_static_manifest``: the data lists the objects to send instead;
+    ``limits`` of its metadata, None for the usual ones; ``by_md5``: the conditions' tags are MD5s.
     """
 
     content_type: str | None = None
@@ -55,6 +60,18 @@ class Wish:
     conditions: Conditions = NO_CONDITIONS
     expires: datetime | None = None
     is_static_manifest: bool = False
+    limits: Limits | None = None
+    by_md5: bool = False
+
+    def check_conditions(self, version: Version | None) -> None:
+        """Raise PreconditionFailed unless ``version``, the current one, may be replaced; None: there is none.
+
+        What has expired is not there. An MD5 that nobody has asked for yet is no client's condition.
+        """
+        if version is None or is_over(version):
+            self.conditions.check_write(None)
+        else:
+            self.conditions.check_write(version.checksum if self.by_md5 else etag_of(version))
 
 
 @dataclass(frozen=True)
@@ -110,13 +127,14 @@ def put_data(
     body: Iterable[bytes | bytearray | memoryview],
     wish: Wish,
     md5: str = "",
+    length: int | None = None,
 ) -> Written:
     """Make the object's next version from ``body``, read in blocks.
 
-    ``md5``: what the data must have, or Unprocessable is raised. Also raises Forbidden, NotFound,
-    PreconditionFailed, OverLimit, RequestTooLarge, InsufficientStorage.
+    ``md5``: what the data must have, or Unprocessable is raised. ``length``: bytes to come, if that is known.
+    Also raises Forbidden, NotFound, PreconditionFailed, OverLimit, RequestTooLarge, InsufficientStorage.
     """
-    _precheck(credentials, address, wish)
+    _precheck(credentials, address, wish, is_small=length is not None and length <= _SMALL)
     content = store_body(block_store(), body)
     if md5 and md5.lower() != content.md5:
         raise Unprocessable("The data's MD5 is not the one of the ETag header.")
@@ -184,16 +202,20 @@ def _cut_last(store: BlockStore, digests: tuple[bytes, ...], size: int) -> Conte
     return Content(digests, size, "")
 
 
-def _precheck(credentials: Credentials, address: Address, wish: Wish) -> None:
-    """Refuse what can be refused before any data is read; the commit looks at all of it again."""
+def _precheck(credentials: Credentials, address: Address, wish: Wish, *, is_small: bool = False) -> None:
+    """Refuse what can be refused before any data is read; the commit looks at all of it again.
+
+    For a small body that is not worth a look into the database; only who may not write is refused first.
+    """
     permissions.require_write(credentials, address)
     if wish.sharing is not None and not permissions.is_owner(credentials, address.account):
         raise Forbidden("Only the account's owner may share an object.")
+    metadata.check(metadata.replaced(wish.metadata), wish.limits)
+    if is_small:
+        return
     get_container(address.account, address.container)
-    metadata.check_count({USER_DOMAIN: metadata.replaced(wish.metadata)})
     if wish.conditions != NO_CONDITIONS:
-        current = find_current(address)
-        wish.conditions.check_write(etag_of(current) if current else None)
+        wish.check_conditions(find_current(address))
 
 
 @retry_on_deadlock
@@ -204,11 +226,10 @@ def _commit(
     with store_faults():
         mapfile = store.put_map(content.digests)
     with atomic():
-        container = lock_container(address.account, address.container)
+        container, previous = lock_with_latest(address)
         permissions.require_write(credentials, address)
-        previous = latest_in(container, address.name)
         current = previous if previous is not None and previous.cluster == Cluster.CURRENT else None
-        wish.conditions.check_write(etag_of(current) if current else None)
+        wish.check_conditions(current)
         domains = _other_domains(current)
         domains[USER_DOMAIN] = metadata.replaced(wish.metadata)
         state = State(
@@ -243,7 +264,7 @@ def finish_write(
     state: State,
     domains: Domains,
     wish: Wish,
-    blocks: Iterable[bytes],
+    blocks: Sequence[bytes],
 ) -> Written:
     """Make the version in the locked container with everything that goes with it.
 
@@ -258,15 +279,21 @@ def finish_write(
     public_links.set_public(node, wish.public)
     account = container.parent
     assert account is not None
-    possession.remember(account, blocks)
-    statistics.apply(container, change.delta, change.version.mtime)
-    quota.check_container(container, grew=change.delta.current_bytes)
+    notes = [
+        *possession.remembering(account, blocks),
+        statistics.applying(container, change.delta, change.version.mtime),
+    ]
+    if quota.has_limit(container):
+        sums = prepared.execute_all(*notes)
+        quota.check_container(container, grew=change.delta.current_bytes, used=sums[0][0])
+        notes = []
     quota.charge(
         credentials,
         holder=address.account,
         project=container.policy.project,
         quantity=change.charge,
         name=address.path,
+        first=notes,
     )
     version = change.version
     return written_of(version, change.charge)

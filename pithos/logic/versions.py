@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.conf import settings
@@ -21,6 +22,8 @@ from pithos.logic.batches import batches, remove_keys
 from pithos.logic.nodes import later_than
 from pithos.logic.statistics import Delta
 from pithos.models import Availability, Cluster, Node, Version, Versioning
+from synnefo.db import prepared
+from synnefo.db.rows import insert_all, insert_under
 
 
 @dataclass(frozen=True)
@@ -125,24 +128,25 @@ def add(
 
 def add_all(container: Node, writes: Sequence[Write], *, muser: str) -> Changes:
     """Make the next versions of different names. A fixed number of queries for each batch of them."""
-    for write in writes:
-        metadata.check_count(write.domains)
     made: list[Version] = []
     delta, charge = Delta(), 0
     for batch in batches(writes):
         previous = [write.previous for write in batch if write.previous is not None]
-        before = _cost_before(previous)
-        nodes = _nodes_for(container, batch)
-        change = _supersede(container, previous)
-        rows = [_version(nodes[write.name], write, muser) for write in batch]
-        Version.objects.bulk_create(rows)
+        before = cost_before(previous)
+        if len(batch) == 1 and not previous:
+            nodes, rows, change = *_first(container, batch[0], muser), Delta()
+        else:
+            nodes = _nodes_for(container, batch)
+            change = _supersede(container, previous)
+            rows = [_version(nodes[write.name], write, muser) for write in batch]
+            insert_all(rows)
         metadata.store_all(
             (row, nodes[write.name], write.domains) for row, write in zip(rows, batch, strict=True)
         )
         made += rows
         size = sum(write.state.size for write in batch)
         delta = delta + change + Delta(current_count=len(batch), current_bytes=size)
-        charge += _cost_after([row.node_id for row in rows], size) - before
+        charge += cost_after([row.node_id for row in rows], size) - before
     return Changes(made, delta, charge)
 
 
@@ -151,14 +155,12 @@ def mark_deleted(container: Node, chosen: Sequence[Version | Place], *, muser: s
     delta, charge = Delta(), 0
     for batch in batches(chosen):
         nodes, serials = [place.node_id for place in batch], [place.pk for place in batch]
-        before = _cost_before(batch)
-        _make_history(batch)
-        _insert_marks(serials, muser)
+        before = cost_before(batch)
+        _mark(nodes, serials, muser)
         if not keeps_history(container):
             remove_keys(Version, serials)
-        Node.objects.filter(pk__in=nodes).update(is_live=False)
-        delta = delta + _superseded(container, batch) + Delta(deleted_count=len(batch))
-        charge += _cost_after(nodes, 0) - before
+        delta = delta + sums_without(container, batch) + Delta(deleted_count=len(batch))
+        charge += cost_after(nodes, 0) - before
     return Effect(delta, charge)
 
 
@@ -171,29 +173,39 @@ def cost(rows: QuerySet[Version]) -> int:
     current = rows.filter(cluster=Cluster.CURRENT).aggregate(total=Coalesce(Sum("size"), 0))["total"]
     if settings.PITHOS_BACKEND_FREE_VERSIONING:
         return int(current)
+    history = charged_history(rows).aggregate(total=Coalesce(Sum("size"), 0))["total"]
+    return int(current + history)
+
+
+def charged_history(rows: QuerySet[Version]) -> QuerySet[Version]:
+    """Return those superseded versions among ``rows`` that count where history is charged."""
     following = Version.objects.filter(node=OuterRef("node"), mtime__gt=OuterRef("mtime")).order_by("mtime")
-    history = (
+    return (
         rows.filter(cluster=Cluster.HISTORY)
         .annotate(
             next_hash=Subquery(following.values("hash")[:1]), next_size=Subquery(following.values("size")[:1])
         )
         .filter(Q(next_hash=None) | ~Q(next_hash=F("hash")) | ~Q(next_size=F("size")))
     )
-    return int(current + history.aggregate(total=Coalesce(Sum("size"), 0))["total"])
 
 
-def _cost_before(previous: Sequence[Version | Place]) -> int:
+def cost_before(previous: Sequence[Version | Place]) -> int:
     """Return what the nodes of these latest versions cost now."""
     if settings.PITHOS_BACKEND_FREE_VERSIONING:
         return sum(version.size for version in previous if version.cluster == Cluster.CURRENT)
     return cost(Version.objects.filter(node__in=[version.node_id for version in previous]))
 
 
-def _cost_after(nodes: Sequence[int], current: int) -> int:
+def cost_after(nodes: Sequence[int], current: int) -> int:
     """Return what nodes cost whose current versions, just made, have ``current`` bytes."""
     if settings.PITHOS_BACKEND_FREE_VERSIONING:
         return current
     return cost(Version.objects.filter(node__in=nodes))
+
+
+def is_history_free() -> bool:
+    """Tell whether superseded versions are not charged."""
+    return bool(settings.PITHOS_BACKEND_FREE_VERSIONING)
 
 
 def keeps_history(container: Node) -> bool:
@@ -223,29 +235,55 @@ def _version(node: Node, write: Write, muser: str) -> Version:
     )
 
 
-def _insert_marks(serials: Sequence[int], muser: str) -> None:
-    """Make a deletion mark from each of these versions, in the database: no row travels. One query."""
-    later = "GREATEST(%s, mtime + interval '1 microsecond')"
-    taken = {
-        "node": "node_id", "type": "type", "uuid": "uuid", "source": "id",
-        "mtime": later if connection.vendor == "postgresql" else "max(%s, mtime)",
-    }  # fmt: skip
-    given = {"cluster": Cluster.DELETED, "hash": None, "muser": muser, "mtime": later_than(None)}
-    columns, expressions, parameters = [], [], []
-    for field in Version._meta.concrete_fields:
-        if field.primary_key:
-            continue
-        columns.append(f'"{field.column}"')
-        expressions.append(taken.get(field.name, "%s"))
-        if "%s" in expressions[-1]:
-            value = given.get(field.name, field.get_default())
-            parameters.append(field.get_db_prep_save(value, connection))
-    statement = f"""
-        INSERT INTO pithos_version ({", ".join(columns)}) SELECT {", ".join(expressions)}
-        FROM pithos_version WHERE id IN ({", ".join(["%s"] * len(serials))})
-    """  # noqa: S608  (only constants are put into the text)
+_BURY = "UPDATE pithos_node SET is_live = FALSE WHERE id = %s"
+
+
+def _mark(nodes: Sequence[int], serials: Sequence[int], muser: str) -> None:
+    """Make the current versions of nodes history and put deletion marks in their place."""
+    marks, values = _insert_marks(len(serials), connection.vendor), [*_values_of_marks(muser), *serials]
+    if len(serials) == 1:
+        prepared.execute_all((_SUPERSEDE, serials), (_RETIRE, serials), (marks, values), (_BURY, nodes))
+        return
+    Version.objects.filter(pk__in=serials).update(cluster=Cluster.HISTORY)
+    metadata.retire_all(serials)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, *serials])
+        cursor.execute(marks, values)
+    Node.objects.filter(pk__in=nodes).update(is_live=False)
+
+
+#: Columns of a deletion mark that are taken from the version it stands for.
+_TAKEN = {"node": "node_id", "type": "type", "uuid": "uuid", "source": "id"}
+_MARK_FIELDS = [field for field in Version._meta.concrete_fields if not field.primary_key]
+
+
+@lru_cache(maxsize=8)
+def _insert_marks(count: int, vendor: str) -> str:
+    """Return the statement that makes deletion marks from ``count`` versions: no row travels."""
+    later = "GREATEST(%s, mtime + interval '1 microsecond')" if vendor == "postgresql" else "max(%s, mtime)"
+    taken = {**_TAKEN, "mtime": later}
+    columns = ", ".join(f'"{field.column}"' for field in _MARK_FIELDS)
+    expressions = ", ".join(taken.get(field.name, "%s") for field in _MARK_FIELDS)
+    return f"""
+        INSERT INTO pithos_version ({columns}) SELECT {expressions}
+        FROM pithos_version WHERE id IN ({", ".join(["%s"] * count)})
+    """  # noqa: S608  (only constants are put into the text)
+
+
+def _values_of_marks(muser: str) -> list[Any]:
+    given = {"cluster": Cluster.DELETED, "hash": None, "muser": muser, "mtime": later_than(None)}
+    return [
+        field.get_db_prep_save(given.get(field.name, field.get_default()), connection)
+        for field in _MARK_FIELDS
+        if field.name not in _TAKEN
+    ]
+
+
+def _first(container: Node, write: Write, muser: str) -> tuple[dict[str, Node], list[Version]]:
+    """Make a name's node and its first version. One query."""
+    node = Node(parent=container, name=write.name)
+    version = _version(node, write, muser)
+    insert_under(node, version, "node")
+    return {write.name: node}, [version]
 
 
 def _nodes_for(container: Node, batch: Sequence[Write]) -> dict[str, Node]:
@@ -258,7 +296,7 @@ def _nodes_for(container: Node, batch: Sequence[Write]) -> dict[str, Node]:
             node.is_live = True
     fresh = [Node(parent=container, name=write.name) for write in batch if write.previous is None]
     if fresh:
-        Node.objects.bulk_create(fresh)
+        insert_all(fresh)
         nodes |= {node.name: node for node in fresh}
     return nodes
 
@@ -268,20 +306,31 @@ def _supersede(container: Node, superseded: Sequence[Version]) -> Delta:
     if not superseded:
         return Delta()
     if keeps_history(container):
-        _make_history(superseded)
+        make_history(superseded)
     else:
         remove_keys(Version, [version.pk for version in superseded])
-    return _superseded(container, superseded)
+    return sums_without(container, superseded)
 
 
-def _make_history(superseded: Sequence[Version | Place]) -> None:
+_SUPERSEDE = f"UPDATE pithos_version SET cluster = {Cluster.HISTORY:d} WHERE id = %s"  # noqa: S608
+_RETIRE = "UPDATE pithos_attribute SET is_latest = FALSE WHERE version_id = %s AND is_latest"
+
+
+def make_history(superseded: Sequence[Version | Place]) -> None:
+    """Take latest versions off their place; their metadata is no longer that of their nodes."""
+    if not superseded:
+        return
+    if len(superseded) == 1:
+        serial = superseded[0].pk
+        prepared.execute_all((_SUPERSEDE, [serial]), (_RETIRE, [serial]))
+        return
     Version.objects.filter(pk__in=[place.pk for place in superseded]).update(cluster=Cluster.HISTORY)
     current = [place.pk for place in superseded if place.cluster == Cluster.CURRENT]
     if current:
         metadata.retire_all(current)
 
 
-def _superseded(container: Node, superseded: Sequence[Version | Place]) -> Delta:
+def sums_without(container: Node, superseded: Sequence[Version | Place]) -> Delta:
     """Return how sums change when these latest versions are no longer that."""
     current = [place.size for place in superseded if place.cluster == Cluster.CURRENT]
     lost = Delta(

@@ -97,7 +97,8 @@ class Attribute(models.Model):
     )
     domain = models.CharField(max_length=256)
     key = BytewiseCharField(max_length=128)
-    value = BytewiseCharField(max_length=256)
+    # X-Object-Manifest names a container and the beginning of an object's name; other values are shorter.
+    value = BytewiseCharField(max_length=1536)
     is_latest = models.BooleanField(default=True)
 
     class Meta:

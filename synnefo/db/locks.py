@@ -11,13 +11,14 @@ import hashlib
 import random
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models, transaction
 
+from synnefo.db import prepared
 from synnefo.errors import ServiceUnavailable
 
 P = ParamSpec("P")
@@ -35,7 +36,11 @@ _told: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 def atomic(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """Open a transaction whose every lock wait is bounded by ``DATABASE_LOCK_TIMEOUT`` milliseconds."""
     bound_lock_waits(using)
+    is_outermost = not connections[using].in_atomic_block
     with transaction.atomic(using=using):
+        if is_outermost and not settings.DATABASE_PREPARED_STATEMENTS:
+            # Behind a pooler the next transaction has another of the server's connections.
+            _bound(using, is_local=True)
         yield
 
 
@@ -49,12 +54,21 @@ def bound_lock_waits(using: str = DEFAULT_DB_ALIAS) -> None:
     if connection.in_atomic_block or connection.vendor != "postgresql":
         return
     wanted = str(settings.DATABASE_LOCK_TIMEOUT)
+    # A connection that the server has closed must be replaced before it is told, not after.
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
-    if _told.get(connection.connection) == wanted:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [wanted])
-    _told[connection.connection] = wanted
+    if _told.get(connection.connection) != wanted and settings.DATABASE_PREPARED_STATEMENTS:
+        _bound(using, is_local=False)
+        _told[connection.connection] = wanted
+
+
+def _bound(using: str, *, is_local: bool) -> None:
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, %s)", [str(settings.DATABASE_LOCK_TIMEOUT), is_local]
+            )
 
 
 def lock_rows(queryset: models.QuerySet[M]) -> list[M]:
@@ -70,6 +84,22 @@ def lock_one(queryset: models.QuerySet[M]) -> M:
     """Lock and return the single row of *queryset*; raises the model's ``DoesNotExist``."""
     _require_transaction(queryset.db)
     return queryset.select_for_update(of=("self",)).get()
+
+
+def lock_then_fetch(
+    lock: tuple[str, Sequence[Any]], then: tuple[str, Sequence[Any]], *, of: str
+) -> list[tuple[Any, ...]]:
+    """Lock rows of the table with the alias *of*; return those of a second statement, in one round trip.
+
+    ``lock`` finds one row: it says nothing about the order. The second statement begins when the lock is
+    there and sees what the one that held it has written; what is joined to a lock is from before the wait.
+    It locks as well, should it find a row that has taken the place of the first one's in between.
+    Raises ``TransactionManagementError`` outside a transaction.
+    """
+    _require_transaction(DEFAULT_DB_ALIAS)
+    if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        return prepared.fetch_all(*then)
+    return prepared.execute_all(*((f"{sql} FOR UPDATE OF {of}", values) for sql, values in (lock, then)))
 
 
 def lock_name(*parts: str, using: str = DEFAULT_DB_ALIAS) -> None:
@@ -92,7 +122,9 @@ def _require_transaction(using: str) -> None:
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Tell whether *error* is a deadlock, a serialization failure or a lock timeout."""
+    """Tell whether *error* is a deadlock, a serialization failure, a lock timeout or an outdated plan."""
+    if isinstance(error, prepared.OutdatedPlan):
+        return True
     cause = error.__cause__
     if getattr(cause, "pgcode", None) in _RETRYABLE:
         return True

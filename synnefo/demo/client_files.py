@@ -51,6 +51,7 @@ Your cloud is running at {layout.base_url}/        (Ctrl-C stops it; the data st
   Compute         {layout.base_url}/cyclades/compute/v2.0
   Network         {layout.base_url}/cyclades/network/v2.0
   Images          {layout.base_url}/cyclades/image/v1.0
+  Volumes         {layout.base_url}/cyclades/volume/v2.0
 
   User            {credentials["email"]}  password {credentials["password"]}
                   uuid {credentials["user_uuid"]}

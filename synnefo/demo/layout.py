@@ -151,6 +151,7 @@ PITHOS_BACKEND_BLOCK_PATH = {str(self.root / "blocks")!r}
 CYCLADES_VNCAUTHPROXY_OPTS = {console!r}
 RAPI_CA_FILE = {str(self.ganeti / "rapi.pem")!r}
 CYCLADES_FORCED_SERVER_NETWORKS = ["SNF:ANY_PUBLIC_IPV4"]
+RESCUE_ENABLED = True
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 """
 

@@ -69,7 +69,7 @@ class Supervisor:
 
     processes: list[Process] = field(default_factory=list)
 
-    def start(self, process: Process, *, ready: Callable[[], bool], timeout: float = 60.0) -> None:
+    def start(self, process: Process, *, ready: Callable[[], bool], timeout: float = 180.0) -> None:
         """Start *process* and wait until *ready* says so; raises ``StartFailed``."""
         self.processes.append(process)
         process.start()

@@ -28,7 +28,8 @@ _LIMITS = {
     "cyclades.disk": "80GiB",
     "cyclades.network.private": "3",
     "cyclades.floating_ip": "3",
-    "pithos.diskspace": "10GiB",
+    # A snapshot counts as many bytes as its volume has: room for three of the smallest server's disk.
+    "pithos.diskspace": "40GiB",
 }
 #: CPUs, MiB of memory, GiB of disk; a small, a medium and a large server.
 _FLAVORS = (("1", "1024", "10"), ("2", "2048", "20"), ("4", "4096", "40"))
@@ -45,7 +46,9 @@ def content(root: Path, rapi_port: str, base_url: str) -> dict[str, str]:
     file = root / "users.json"
     if not file.exists():
         set_limits()
-        write_private(file, json.dumps(create_users()))
+        made = create_users()
+        _let_decide(root, made["admin_uuid"])
+        write_private(file, json.dumps(made))
     _add_cluster(root, rapi_port)
     if not _rows("flavor-list"):
         for size in _FLAVORS:
@@ -59,6 +62,12 @@ def content(root: Path, rapi_port: str, base_url: str) -> dict[str, str]:
             "network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM",
             "--subnet", "203.0.113.0/24", "--gateway", "203.0.113.1", "--dhcp", "True",
             "--floating-ip-pool", "True",
+        )  # fmt: skip
+    if not _rows("rescue-image-list"):
+        # The simulated cluster looks at no file.
+        manage(
+            "rescue-image-create", "--name", "Rescue", "--location", "rescue.iso", "--os-family", "linux",
+            "--target-os-family", "linux", "--default", "True",
         )  # fmt: skip
     # The pools come by type, each with its rows.
     if not json.loads(manage("pool-list", "--type", "mac-prefix", "--output-format", "json"))["mac-prefix"]:
@@ -114,7 +123,13 @@ def create_users() -> dict[str, str]:
         "admin_email": ADMIN_EMAIL,
         "admin_password": admin_password,
         "admin_token": admin.token,
+        "admin_uuid": admin.uuid,
     }
+
+
+def _let_decide(root: Path, admin: str) -> None:
+    """Let the administrator decide about everybody's projects, in the browser too."""
+    write_private(root / "settings" / "20-people.conf", f'ASTAKOS_PROJECT_ADMINS = {{"{admin}"}}\n')
 
 
 def _add_cluster(root: Path, rapi_port: str) -> None:

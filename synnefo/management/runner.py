@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import sys
@@ -39,6 +40,8 @@ def run(argv: list[str]) -> int:
     with request_id.bound(request_id.new()), _command_log(argv):
         # Made in here, because a command keeps the streams it finds when it is made.
         command: BaseCommand = ManagementUtility(argv).fetch_command(argv[1])
+        gc.freeze()
+        gc.enable()
         try:
             command.run_from_argv(argv)
         except SystemExit as stop:

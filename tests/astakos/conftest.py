@@ -14,6 +14,7 @@ from django.test import Client
 from astakos import public
 from astakos.models import Resource, User
 from astakos.public import ResourceDefinition, ServiceDefinition
+from tests.remembered import remembered
 
 UI_URL = "http://testserver/demo/ui"
 BASE_URL = "http://testserver/demo"
@@ -89,7 +90,7 @@ def make_user(db: None, client: Client) -> MakeUser:
             "last_name": "Doe",
             **fields,
         }
-        created = public.create_user(email=email, **values)
+        created = remembered(lambda: public.create_user(email=email, **values), "user", email, repr(values))
         return Person(created.uuid, created.token, Api(client, created.token))
 
     return make
@@ -135,7 +136,7 @@ def demo_component() -> str:
 @pytest.fixture
 def service(db: None, client: Client) -> Api:
     """The component ``demo`` as a caller."""
-    return Api(client, demo_component())
+    return Api(client, remembered(demo_component, "demo"))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from astakos import public
 from astakos.models import Project, ProjectMembership, Resource
 from astakos.public import CreatedUser
 from tests.astakos.conftest import Api, MakeUser, Person, demo_component
+from tests.remembered import remembered
 
 Made = TypeVar("Made")
 
@@ -45,9 +46,13 @@ class ProjectWorld:
 
     def project(self, name: str = "genome.lab.example", **fields: Any) -> str:
         """Return the uuid of a new project that was approved."""
-        uuid, application = self.apply(name, **fields)
-        assert self.answer("approve", uuid, application).status_code == 200
-        return uuid
+
+        def make() -> str:
+            uuid, application = self.apply(name, **fields)
+            assert self.answer("approve", uuid, application).status_code == 200
+            return uuid
+
+        return remembered(make, "project", name, repr(fields))
 
     def answer(
         self, action: str, uuid: str, application: object, by: Person | None = None, **extra: Any

@@ -174,6 +174,22 @@ def test_mistakes_are_shown_at_the_form(browser: Browser, fields: dict[str, str]
     assert PASSWORD not in answer.content.decode()
 
 
+def test_the_first_login_leads_by_way_of_the_profile(
+    browser: Browser, user: Person, settings: Settings
+) -> None:
+    settings.ASTAKOS_FORCE_PROFILE_UPDATE = True
+    names = {"username": "maria@lab.example", "password": "a-password", "next": f"{UI}/projects"}
+    browser.get("login")
+    profile = browser.post("local", **names)["Location"]
+    assert profile == f"{UI}/profile?next=%2Fastakos%2Fui%2Fprojects"
+    assert f'href="{UI}/projects" data-testid="action-continue"' in browser.get(profile).content.decode()
+    answer = browser.post(profile, first_name="Maria", last_name="New")
+    assert answer["Location"] == f"{UI}/projects"
+    again = Browser()
+    again.get("login")
+    assert again.post("local", **names)["Location"] == f"{UI}/projects"
+
+
 def test_forms_need_their_token(browser: Browser) -> None:
     for path in ("signup", "activate", "local/password_reset", "send/activation", "approval_terms"):
         assert browser.client.post(f"{UI}/{path}", {"email": EMAIL}).status_code == 403
@@ -184,6 +200,15 @@ def test_policy_and_unknown_tokens_close_the_form(browser: Browser, settings: Se
     browser.get("signup?code=unknown", status=404)
     settings.ASTAKOS_AUTH_PROVIDER_LOCAL_CREATE_POLICY = False
     browser.get("signup", status=403)
+
+
+def test_without_passwords_a_sign_up_begins_with_the_choice_of_a_method(
+    browser: Browser, settings: Settings
+) -> None:
+    settings.ASTAKOS_IM_MODULES = ["shibboleth"]
+    answer = browser.get(f"signup?next={UI}/projects", 303)
+    assert answer["Location"] == f"{UI}/login?next=%2Fastakos%2Fui%2Fprojects"
+    assert f'href="{UI}/login/shibboleth' in browser.get(answer["Location"]).content.decode()
 
 
 def test_sign_ups_of_one_address_are_limited(browser: Browser, settings: Settings) -> None:

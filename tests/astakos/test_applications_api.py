@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.utils import translation
 
+from astakos.logic import applications
 from astakos.models import Holding, Project, ProjectApplication, ProjectLog, ProjectState, Resource
+from synnefo.credentials import Credentials
 from synnefo.units import INF
 from tests.astakos.project_world import END, PENDING_APP, PROJECTS, ProjectWorld, people, world  # noqa: F401  (fixtures)
 
@@ -346,6 +349,18 @@ def test_mails(world: ProjectWorld, settings: Any, django_capture_on_commit_call
     assert (["olga@lab.example"], "The application for the project other.lab.example was approved") in sent
     assert (["olga@lab.example"], "Halt!") in sent
     assert "because" in mail.outbox[1].body
+
+
+def test_people_are_written_to_in_their_language_and_staff_in_the_sites(
+    world: ProjectWorld, settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.PROJECT_NOTIFICATIONS_RECIPIENTS = [("Staff", "staff@lab.example")]
+    uuid, application = world.apply()
+    with translation.override("el"), django_capture_on_commit_callbacks(execute=True):
+        applications.approve(Credentials.administrator(), application_id=application, project=uuid)
+    subjects = {message.to[0]: message.subject for message in mail.outbox}
+    assert subjects["olga@lab.example"] == "Η αίτηση για το έργο genome.lab.example εγκρίθηκε"
+    assert subjects["staff@lab.example"] == "The application for the project genome.lab.example was approved"
 
 
 def test_the_list_of_many_projects_has_a_fixed_number_of_queries(

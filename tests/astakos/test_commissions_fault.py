@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import OperationalError, connection
 
@@ -29,9 +31,9 @@ def test_killed_session_is_unavailable_and_changes_nothing(
     provisions = [p.as_dict() for p in public.charge(user.uuid, user.uuid, {"demo.vm": 1})]
     issue = ledger_postgres.issue
 
-    def interrupted(request: CommissionRequest) -> Issued:
+    def interrupted(request: CommissionRequest, *more: Any) -> Issued:
         end_session()
-        return issue(request)
+        return issue(request, *more)
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger_postgres, "issue", interrupted)

@@ -21,7 +21,7 @@ UI = "/astakos/ui/"
 #: Words that hardly any English sentence or button does without; none is a type of service.
 ENGLISH = re.compile(
     r"\b(?:the|your|you|and|for|with|this|is|are|of|to|not|it|sign|send|save|show|close|cancel|status|name"
-    r"|search|members?|password|address|application|create|join|back|next|unlimited|never|all)\b",
+    r"|search|members?|password|address|application|create|join|back|next|unlimited|never|all|ago|minutes?|hours?|days?|weeks?|months?|years?)\b",
     re.IGNORECASE,
 )
 #: What is no text: addresses, names of programs and files, commands.

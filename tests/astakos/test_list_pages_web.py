@@ -65,7 +65,7 @@ def test_members(world: ProjectWorld, django_assert_max_num_queries: Any, which:
     uuid = world.project()
     add_members(uuid)
     path = f"{UI}/projects/{uuid}/members{which}"
-    pages = walk(browser(world.owner), path, r"<td[^>]*>(m\d+)@lab", django_assert_max_num_queries, 14)
+    pages = walk(browser(world.owner), path, r"<td[^>]*>(m\d+)@lab", django_assert_max_num_queries, 15)
     assert {len(page) for page in pages[:-1]} == {50}
     seen = [email for page in pages for email in page]
     assert len(seen) == len(set(seen)) == count
@@ -80,7 +80,7 @@ def test_projects(world: ProjectWorld, django_assert_max_num_queries: Any, sort:
     assert f'value="{sort}" selected' in first or not sort
     seen = []
     while True:
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(9):
             text = client.get(f"{path}?{query}").content.decode()
         seen.append(re.findall(r">(p\d+)\.lab\.example</a>", text))
         following = re.search(r'rel="next" href="\?([^"]*)"', text)
@@ -189,3 +189,21 @@ def test_after_a_refusal_the_members_refresh_from_their_own_address(world: Proje
     answer = browser(world.owner).post(f"{UI}/projects/{uuid}/members/change", {"action": "accept"})
     assert answer.status_code == 422
     assert f'data-live="{UI}/projects/{uuid}/members?"' in answer.content.decode()
+
+
+def test_the_order_of_a_list_betrays_nothing_of_other_lists(world: ProjectWorld) -> None:
+    mine, others = world.project("mine.lab.example"), world.project("others.lab.example")
+    world.enroll(mine)
+    foreign = ProjectMembership.objects.create(
+        person=User.objects.get(uuid=world.owner.uuid), project=Project.objects.get(uuid=others), state=1
+    )
+    client = browser(world.owner)
+    for sort in ("email", "-email"):
+        page = client.get(f"{UI}/projects/{mine}/members?sort={sort}&after={foreign.pk}").content.decode()
+        assert f">{world.member.row.email}" not in page
+    Project.objects.filter(uuid=others).update(private=True, owner=None)
+    hidden = Project.objects.get(uuid=others).pk
+    ProjectMembership.objects.filter(project=hidden).delete()
+    for sort in ("name", "-name"):
+        page = client.get(f"{UI}/projects?sort={sort}&before={hidden}").content.decode()
+        assert "mine.lab.example" not in page

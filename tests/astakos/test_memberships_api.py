@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from astakos.logic import accounts
-from astakos.models import MembershipState, ProjectMembership, ProjectMembershipLog
+from astakos.logic import accounts, system_limits
+from astakos.models import MembershipState, ProjectMembership, ProjectMembershipLog, QueuedMail
 from synnefo.credentials import Credentials
 from tests.astakos.conftest import MakeUser
 from tests.astakos.project_world import MEMBERSHIPS, ProjectWorld, people, world  # noqa: F401  (fixtures)
@@ -207,9 +207,8 @@ def test_wrong_bodies(world: ProjectWorld, body: object) -> None:
 
 
 def test_members_are_told(world: ProjectWorld, django_capture_on_commit_callbacks: Any) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        uuid = world.project()
-    mail.outbox.clear()
+    uuid = world.project()
+    QueuedMail.objects.all().delete()
     with django_capture_on_commit_callbacks(execute=True):
         membership = world.join(uuid).json()["id"]
         world.on_membership("accept", membership, world.owner)
@@ -249,4 +248,7 @@ def test_a_sites_own_module_is_told(
     membership = world.join(uuid).json()["id"]
     world.on_membership("leave", membership, world.member)
     world.act("suspend", uuid)
-    assert told == ["MODIFY", "JOIN", "LEAVE", "SUSPEND"]
+    system_limits.set_base_quota(
+        Credentials.administrator(), resource="demo.vm", capacity=3, users=[world.member.uuid]
+    )
+    assert told == ["MODIFY", "JOIN", "LEAVE", "SUSPEND", "MODIFY"]

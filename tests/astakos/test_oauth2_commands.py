@@ -35,11 +35,15 @@ def test_clients_are_added_listed_and_removed(db: None) -> None:
         "oauth2-client-add", "view", "--secret", "s" * 20, "--is-trusted", "--url", VIEW, "--url", "https://b"
     )
     run("oauth2-client-add", "app", "--type", "public", "--url", "https://c/" + "x" * 6000, "https://d:443/")
-    rows = json.loads(run("oauth2-client-list", "--output-format", "json"))
-    assert [(row["identifier"], row["redirect_uris"]) for row in rows] == [
+    columns = ("-o", "identifier,redirect_urls", "--output-format", "json")
+    rows = json.loads(run("oauth2-client-list", *columns))
+    assert [(row["identifier"], row["redirect_urls"]) for row in rows] == [
         ("view", f"{VIEW}, https://b/"),
         ("app", "https://d/"),
     ]
+    for option, name in (("--confidential", "view"), ("--trusted", "view"), ("--public", "app")):
+        rows = json.loads(run("oauth2-client-list", option, *columns))
+        assert [row["identifier"] for row in rows] == [name]
     run("oauth2-client-remove", "-f", "view")
     run("oauth2-client-remove", "-f", str(OAuth2Client.objects.get().pk))
     assert not OAuth2Client.objects.exists()

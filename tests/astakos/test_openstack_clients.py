@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 from astakos import public
 from astakos.models import ScopedToken
 from tests.astakos.conftest import SERVICES, MakeUser, Person
+from tests.lab.programs import command_lines
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 DEFAULT = {"user_domain_id": "default", "project_domain_id": "default"}
@@ -43,17 +40,14 @@ def person(auth_url: str, make_user: MakeUser) -> Person:
     return make_user()
 
 
-def openstack(auth_url: str, *arguments: str, **settings: str) -> Any:
+def openstack_lines(auth_url: str, *lines: list[str], **login: str) -> list[str]:
+    """Run command lines of the client one after the other and return what each prints."""
+    return command_lines(*lines, auth_url=auth_url, identity_api_version="3", **login)
+
+
+def openstack(auth_url: str, *arguments: str, **login: str) -> Any:
     """Run the command line client and return the JSON it prints."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
-    names = {f"OS_{name.upper()}": value for name, value in settings.items()}
-    result = subprocess.run(
-        [str(Path(sys.executable).with_name("openstack")), *arguments, "-f", "json"],
-        env={**environment, "OS_AUTH_URL": auth_url, "OS_IDENTITY_API_VERSION": "3", **names},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return json.loads(openstack_lines(auth_url, [*arguments, "-f", "json"], **login)[0])
 
 
 def test_the_command_line_shows_token_catalog_and_projects(auth_url: str, person: Person) -> None:
@@ -66,34 +60,6 @@ def test_the_command_line_shows_token_catalog_and_projects(auth_url: str, person
     assert {"identity", "account", "compute"} <= {entry["Type"] for entry in catalog}
     projects = openstack(auth_url, "project", "list", auth_type="token", token=token["id"])
     assert projects == [{"ID": person.uuid, "Name": f"system:{person.uuid}"}]
-
-
-#: The client itself, started once for several command lines: most of a call's time is loading it.
-_SEVERAL = """
-import contextlib, io, json, sys
-from openstackclient.shell import main
-printed = []
-for line in json.load(sys.stdin):
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        status = main(line)
-    assert not status, line
-    printed.append(output.getvalue())
-json.dump(printed, sys.stdout)
-"""
-
-
-def openstack_lines(auth_url: str, *lines: list[str], **settings: str) -> list[str]:
-    """Run command lines of the client one after the other and return what each prints."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
-    names = {f"OS_{name.upper()}": value for name, value in settings.items()}
-    result = subprocess.run(
-        [sys.executable, "-c", _SEVERAL], input=json.dumps(lines),
-        env={**environment, "OS_AUTH_URL": auth_url, "OS_IDENTITY_API_VERSION": "3", **names},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    printed: list[str] = json.loads(result.stdout)
-    return printed
 
 
 def test_the_command_line_manages_credentials_and_tokens(auth_url: str, person: Person) -> None:

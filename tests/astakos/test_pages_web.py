@@ -88,7 +88,7 @@ def test_who_is_signed_in_skips_the_login_page(browser):
 
 
 def test_the_root_leads_to_the_dashboard(client):
-    assert client.get("/")["Location"] == UI
+    assert client.get("/")["Location"] == client.get("/astakos/")["Location"] == UI
 
 
 @pytest.mark.parametrize("old", ["/im/profile?x=1", "/astakos/im/profile?x=1"])
@@ -140,6 +140,7 @@ def test_news_appear_where_the_settings_say(client, browser, settings):
     login, landing = client.get(f"{UI}login").content.decode(), browser.get(f"{UI}landing").content.decode()
     assert "Maintenance <b>tonight</b>" in login and "x()" not in login and "Hello all" in login
     assert "Maintenance" not in landing and "Hello all" in landing
+    assert all("Maintenance" in page.content.decode() for page in (client.get(UI), client.post(f"{UI}local")))
     settings.ASTAKOS_MESSAGES_VIEWS_MAP = {"landing": ["LOGIN_MESSAGES"]}
     assert "Maintenance" in browser.get(f"{UI}landing").content.decode()
 
@@ -274,7 +275,7 @@ def test_other_sessions_can_be_ended(person, browser):
 
 def test_choices_are_kept_on_the_account(person, browser):
     browser.post("/_ui/prefs", {"theme": "dark", "language": "el"})
-    assert person.row.preferences == {"theme": "dark", "language": "el"}
+    assert person.row.preferences.items() >= {"theme": "dark", "language": "el"}.items()
     page = Page(signed_in(person).get(f"{UI}landing").content.decode())
     assert page.all("html")[0]["data-theme"] == "dark" and page.all("html")[0]["lang"] == "el"
 
@@ -290,6 +291,21 @@ def test_usage_can_be_narrowed(browser):
     groups = [section for section in page.all("section") if section.get("class") == "usage-group"]
     assert [group["data-testid"] for group in groups] == ["quota-demo.vm"]
     assert "No match" in browser.get(f"{UI}resources?project=nonsense").content.decode()
+
+
+def test_resources_are_presented_in_the_sites_words(browser, settings):
+    settings.ASTAKOS_RESOURCES_META = {
+        "demo.vm": {"report_desc": "Our machines", "help_text": "All of them", "group": "network"},
+        "demo.ram": {
+            "verbose_name": "Our memory", "group": "storage", "placeholder": "e.g. 4 GiB",
+            "help_text_input_each": "for one member", "help_text_input_total": "for all together",
+        },
+    }  # fmt: skip
+    text = browser.get(f"{UI}resources").content.decode()
+    assert "Our machines" in text and "All of them" in text
+    assert text.index('data-testid="quota-demo.ram"') < text.index('data-testid="quota-demo.vm"')
+    form = browser.get(f"{UI}projects/add").content.decode()
+    assert all(word in form for word in ("Our memory, in total", "e.g. 4 GiB", "for one member", "for all"))
 
 
 def test_usage_as_csv_is_exact(browser):

@@ -109,6 +109,14 @@ def test_show_with_everything(world: ProjectWorld) -> None:
     assert "name" not in pending
 
 
+def test_user_show_names_what_awaits_review(world: ProjectWorld) -> None:
+    _, application = world.apply("waiting.lab.example")
+    (row,) = load("user-show", world.owner.uuid, "--projects")["Owned Projects"]
+    assert (row["project name"], row["status"], row["pending app id"]) == (
+        "waiting.lab.example", "Pending", application,
+    )  # fmt: skip
+
+
 def test_show_of_an_unknown_project(world: ProjectWorld) -> None:
     assert "Use project-list" in refused("project-show", "0" * 36)
     assert load("project-show", Project.objects.get(uuid=world.owner.uuid).pk)["owner"] is None

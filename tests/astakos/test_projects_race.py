@@ -89,6 +89,17 @@ def test_the_last_seat_goes_to_one_of_two(world: ProjectWorld) -> None:
     assert seats.count() == 1
 
 
+def test_of_two_who_join_at_once_one_gets_the_last_seat(world: ProjectWorld) -> None:
+    uuid = world.project(join_policy="auto", max_members=1)
+    people = (world.member, world.stranger)
+    in_threads([lambda who=who: memberships.join(acting(who), project=uuid) for who in people])
+    found = ProjectMembership.objects.filter(project__uuid=uuid)
+    assert sorted(row.state in ACCEPTED_STATES for row in found) == [False, True]
+    waiting = found.exclude(state__in=ACCEPTED_STATES).get()
+    with pytest.raises(Conflict, match="has 1 members and may have 1"):
+        memberships.act(acting(world.owner), membership_id=waiting.pk, action="accept")
+
+
 def test_one_person_joins_twice_at_once(world: ProjectWorld) -> None:
     uuid = world.project(join_policy="auto")
     outcomes = in_threads([lambda: memberships.join(acting(world.member), project=uuid)] * 2)

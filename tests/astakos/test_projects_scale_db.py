@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from astakos.logic import project_pages, project_queries
+from astakos.logic import keyset, project_pages, project_queries
 from astakos.models import Policy, Project, ProjectState, User
 from synnefo import clock
 from synnefo.credentials import Credentials
@@ -20,6 +20,7 @@ COUNT = 5000
 
 @pytest.fixture
 def owner(user: Person) -> Credentials:
+    """Somebody with so many projects."""
     row, now = User.objects.get(uuid=user.uuid), clock.now()
     Project.objects.bulk_create(
         (
@@ -53,13 +54,19 @@ def test_the_list_reads_batches(owner: Credentials, monkeypatch: pytest.MonkeyPa
     assert all("LIMIT" in query["sql"] or "IN (" in query["sql"] for query in queries)
 
 
-def test_every_page_takes_one_query_and_the_last_is_like_the_first(owner: Credentials) -> None:
+def test_every_page_takes_two_queries_and_the_last_is_like_the_first(owner: Credentials) -> None:
+    for sort in ("-created", "name", "-end"):
+        walk(owner, project_pages.Chosen(sort=sort))
+
+
+def walk(owner: Credentials, chosen: project_pages.Chosen) -> None:
     pages, before = 0, None
     while True:
         with CaptureQueriesContext(connection) as queries:
-            batch = project_pages.related(owner, after=before, limit=500)
-        assert len(queries) == 1
-        assert "OFFSET" not in queries[0]["sql"]
+            batch = project_pages.related(owner, chosen=chosen, after=before, limit=500)
+        assert len(queries) == 2
+        assert not any("OFFSET" in query["sql"] for query in queries)
+        assert batch.total == keyset.MAX_COUNTED + 1
         pages += 1
         if batch.next is None:
             break

@@ -88,6 +88,28 @@ def test_lists_go_on_by_key_with_a_fixed_number_of_queries(
     assert seen == [f"n{number}" for number in reversed(range(7))]
 
 
+def test_many_applications_are_answered_at_once(world: ProjectWorld) -> None:
+    taken = [world.apply(f"{name}.lab.example", by=world.admin) for name in ("one", "two")]
+    settled = world.project("settled.lab.example")
+    numbers = [number for _, number in taken]
+    admin, path = browser(world.admin), f"{UI}/review"
+    listed = text_of(admin.get(UI))
+    assert all(f'name="applications" value="{number}"' in listed for number in numbers)
+    assert listed.count('name="applications"') == 2
+    body: dict[str, Any] = {"applications": numbers, "action": "approve"}
+    asked = text_of(admin.post(path, body))
+    assert "Approve 2 applications" in asked and "two.lab.example" in asked
+    assert world.answer("deny", *taken[0]).status_code == 200
+    answer = admin.post(path, body | {"confirmed": "1"})
+    assert answer.status_code == 409
+    retry = text_of(answer).split('data-testid="outcomes"')[1].split('data-testid="retry-failed"')[0]
+    assert f'name="applications" value="{numbers[0]}"' in retry and "two.lab.example" in retry
+    assert world.state(taken[1][0]) == ProjectState.ACTIVE == world.state(settled)
+    assert admin.post(path, {"action": "deny", "confirmed": "1"}).status_code == 422
+    assert browser(world.owner).post(path, body).status_code == 403
+    assert b'name="applications"' not in browser(world.owner).get(UI).content
+
+
 def test_search_finds_public_active_projects_only(world: ProjectWorld) -> None:
     world.project("open.lab.example")
     world.project("hidden.lab.example", private=True)
@@ -227,6 +249,7 @@ def test_who_sees_a_project(world: ProjectWorld, who: str, private: bool, status
     if status == 200:
         text = text_of(response)
         assert ("See members" in text) == (who in ("owner", "admin"))
+        assert (">Used<" in text) == (who != "stranger")
         assert ("Suspend" in text) == (who == "admin")
 
 
@@ -239,6 +262,26 @@ def test_a_project_that_was_never_approved_is_its_application(world: ProjectWorl
     assert "action-cancel" in text and "action-approve" not in text
     assert "action-approve" in text_of(browser(world.admin).get(response["Location"]))
     assert browser(world.stranger).get(response["Location"]).status_code == 403
+
+
+def test_an_applicant_follows_what_was_applied_for_in_anothers_name(world: ProjectWorld) -> None:
+    uuid, application = world.apply(by=world.member, owner=world.owner.uuid)
+    page = browser(world.member)
+    assert "genome.lab.example" in text_of(page.get(UI))
+    path = page.get(f"{UI}/{uuid}")["Location"]
+    assert path == f"{UI}/{uuid}/app/{application}"
+    assert "action-cancel" in text_of(page.get(path))
+    assert page.post(f"{path}/cancel").status_code == 303
+    assert 'data-page="P-06"' in text_of(page.get(path))
+    assert world.member.api.get(f"account/v1.0/projects/{uuid}").status_code == 403
+
+
+def test_an_applicant_sees_no_more_of_a_project_than_others_once_it_is_approved(world: ProjectWorld) -> None:
+    uuid, application = world.apply(by=world.member, owner=world.owner.uuid, private=True)
+    assert world.answer("approve", uuid, application).status_code == 200
+    page = browser(world.member)
+    assert page.get(f"{UI}/{uuid}").status_code == 403
+    assert "genome.lab.example" not in text_of(page.get(UI))
 
 
 @pytest.mark.parametrize(
@@ -336,9 +379,48 @@ def test_many_requests_are_decided_at_once(world: ProjectWorld) -> None:
     ids = [world.join(uuid, who).json()["id"] for who in (world.member, world.stranger)]
     response = browser(world.owner).post(f"{UI}/{uuid}/members/change", {"members": ids, "action": "accept"})
     assert response.status_code == 409
-    assert "1 membership changed." in text_of(response) and "sam@lab.example:" in text_of(response)
+    text = text_of(response)
+    assert "1 membership changed." in text and "has 1 members and may have 1" in text
+    retry = text[text.index('data-testid="outcomes"') : text.index('data-testid="retry-failed"')]
+    assert f'name="members" value="{ids[1]}"' in retry and f'name="members" value="{ids[0]}"' not in retry
     states = ProjectMembership.objects.filter(pk__in=ids).order_by("pk").values_list("state", flat=True)
     assert list(states) == [MembershipState.ACCEPTED, MembershipState.REQUESTED]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_taking_many_out_asks_first_and_for_a_reason(world: ProjectWorld, everything: bool) -> None:
+    uuid = world.project()
+    for who in (world.member, world.stranger):
+        world.enroll(uuid, who)
+    ids = [world.membership(uuid, who) for who in (world.member, world.stranger)]
+    page, path = browser(world.owner), f"{UI}/{uuid}/members/change"
+    wanted: dict[str, Any] = {"everything": "1", "q": "lab"} if everything else {"members": ids}
+    asked = text_of(page.post(path, wanted | {"action": "remove"}))
+    assert "Remove 2 members" in asked and "mary@lab.example" in asked and "sam@lab.example" in asked
+    assert [world.on_membership("accept", pk).status_code for pk in ids] == [409, 409]
+    part = page.post(path, wanted | {"action": "remove"}, headers={"HX-Request": "true"})
+    assert b"<html" not in part.content and b"<textarea" in part.content
+    mail.outbox.clear()
+    chosen = re.findall(r'name="members" value="(\d+)"', asked)
+    body = {"members": chosen, "action": "remove", "confirmed": "1", "reason": "The course is over."}
+    assert page.post(path, body).status_code == 303
+    states = ProjectMembership.objects.filter(pk__in=ids).values_list("state", flat=True)
+    assert set(states) == {MembershipState.REMOVED}
+    assert all("The course is over." in str(message.body) for message in mail.outbox)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"action": "destroy"},
+        {"action": "accept", "members": "x"},
+        {"action": "accept", "members": "1" * 30},
+    ],
+)
+def test_nonsense_about_many_members_is_refused(world: ProjectWorld, body: dict[str, str]) -> None:
+    answer = browser(world.owner).post(f"{UI}/{world.project()}/members/change", body)
+    assert answer.status_code == 400
 
 
 def test_members_of_another_project_cannot_be_changed_from_here(world: ProjectWorld) -> None:
@@ -377,6 +459,14 @@ def test_people_are_added_by_address(world: ProjectWorld) -> None:
     assert page.post(path, {"addresses": "Mary@lab.example\nsam@lab.example"}).status_code == 303
     assert ProjectMembership.objects.filter(project__uuid=uuid).count() == 2
     assert browser(world.member).post(path, {"addresses": "x@y.example"}).status_code == 403
+
+
+def test_the_addresses_of_forms_below_a_list_lead_back_to_it(world: ProjectWorld) -> None:
+    uuid = world.project()
+    members = f"{UI}/{uuid}/members"
+    client = browser(world.owner)
+    for path, page in ((f"{members}/add", members), (f"{members}/change", members), (f"{UI}/review", UI)):
+        assert client.get(path)["Location"].rstrip("/") == page
 
 
 def test_changes_need_the_forms_token(world: ProjectWorld) -> None:

@@ -230,7 +230,9 @@ def test_base_quota_of_one_user(service: Api, user: Person) -> None:
 
 def test_base_quota_of_all_users_but_some(service: Api, user: Person, make_user: MakeUser) -> None:
     joe = make_user("joe@lab.example")
-    run("user-modify", "--all", "--base-quota", "demo.vm", "7", "--exclude", joe.uuid, "-f")
+    words = ("user-modify", "--all", "--base-quota", "demo.vm", "7", "-f", "--exclude")
+    assert "jo@lab.example does not exist" in refused(*words, f"{joe.uuid}, jo@lab.example")
+    run(*words, joe.row.email)
     limits = dict(Holding.objects.filter(resource="demo.vm", source=None).values_list("holder", "limit"))
     assert limits == {f"project:{user.uuid}": 7, f"project:{joe.uuid}": 4}
 
@@ -348,6 +350,8 @@ def test_cleanup_deletes_what_has_expired(user: Person) -> None:
 def test_statistics(service: Api, user: Person) -> None:
     assert load("stats-astakos")["users"]["all"] == {"total": 1, "verified": 1, "active": 1}
     assert "demo.vm" in run("stats-astakos")
+    with pytest.raises(CommandError, match="no table"):
+        run("stats-astakos", "--output-format", "csv")
 
 
 def test_waiting_mails_are_sent(newcomer: User) -> None:

@@ -163,10 +163,12 @@ def reconcile() -> dict[str, float]:
 
     backend = Backend.objects.get(clustername="localhost")
     found: list[Any] = []
+    begun = time.process_time()
     look = seconds_of(lambda: found.extend(reconcile_servers.plan(reconcile_servers.look(backend))))
     mend = seconds_of(lambda: [reconcile_servers.fix(Credentials.administrator(), item) for item in found])
+    used = time.process_time() - begun
     left = reconcile_servers.plan(reconcile_servers.look(backend))
-    return {"look": look, "mend": mend, "found": len(found), "left": len(left)}
+    return {"look": look, "mend": mend, "cpu": used, "found": len(found), "left": len(left)}
 
 
 def pages(token: str, seconds: float = 3.0) -> dict[str, dict[str, float]]:

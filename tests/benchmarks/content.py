@@ -89,8 +89,8 @@ def _holdings() -> None:
         )
 
 
-def main(base_url: str) -> None:
-    """Fill the database."""
+def main(base_url: str, extent: str = "filled") -> None:
+    """Fill the database, or make the user and services only (``bare``)."""
     django.setup()
     from astakos import public as astakos
     from astakos.models import Resource
@@ -103,9 +103,10 @@ def main(base_url: str) -> None:
         name="cyclades", base_url=f"{base_url}/cyclades", ui_url=f"{base_url}/ui",
         services=_definitions(),
     )  # fmt: skip
-    _servers(user.uuid)
-    _objects(user.uuid, LISTED, OBJECTS)
-    _holdings()
+    if extent == "filled":
+        _servers(user.uuid)
+        _objects(user.uuid, LISTED, OBJECTS)
+        _holdings()
     print(json.dumps({"uuid": user.uuid, "token": user.token, "component_token": token}))
 
 
@@ -122,4 +123,4 @@ def fill(user: str, container: str, count: str) -> None:
 
 
 if __name__ == "__main__":
-    fill(*sys.argv[2:]) if sys.argv[1] == "fill" else main(sys.argv[1])
+    fill(*sys.argv[2:]) if sys.argv[1] == "fill" else main(*sys.argv[1:])

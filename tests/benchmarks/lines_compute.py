@@ -122,6 +122,7 @@ def scale(site: Site, seconds: float) -> Iterator[Line]:
         yield Line(f"{name} of {servers}", page["rate"], "/s", "its first page", peer, note)
     reconciled = found["reconcile"]
     note = f"{reconciled['found']} differences of {int(servers) // 2} instances, {reconciled['left']} left"
+    note += f", {reconciled['cpu']:.1f} s of CPU for both"
     yield Line("reconcile-servers, look", reconciled["look"], "s", "allowed", 60, note)
     yield Line("reconcile-servers, mend", reconciled["mend"], "s", "allowed", 60, note)
     yield Line(f"recount of {servers} servers' quota", found["recount"], "s", "allowed", 60)

@@ -8,10 +8,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tests.benchmarks.line import Line
 from tests.benchmarks.load import NUMBER, Request, hammer
+from tests.benchmarks.processor import Meter
 from tests.benchmarks.site import Site
 from tests.lab.swift import Swift
 
@@ -23,11 +25,12 @@ DELETED = 10_000
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: where it answers, its account's path, its token."""
+    """One of the two: where it answers, its account's path, its token, its processes."""
 
     port: int
     path: str
     token: str
+    processes: tuple[int, ...]
 
     @property
     def headers(self) -> dict[str, str]:
@@ -49,12 +52,24 @@ class Side:
         return spent, content
 
 
+def _beside(name: str, ours: Side, theirs: Side, request: Callable[[Side], Request], **load: Any) -> Line:
+    """Send the same to both, one after the other; the note has the processor time of each."""
+    outcomes, each = [], []
+    for side in (ours, theirs):
+        meter = Meter(side.processes)
+        outcomes.append(hammer(side.port, request(side), **load))
+        each.append(meter.spent() / max(1, outcomes[-1].turns))
+    note = f"processor: {each[0]:.2f} ms each, Swift's {each[1]:.2f}, {each[1] / max(each[0], 0.001):.2f} ×"
+    return Line(name, outcomes[0].rate, "/s", "Swift", outcomes[1].rate, note)
+
+
 def swift(site: Site, seconds: float) -> Iterator[Line]:
     """PUT and GET of three sizes, listings, deleting many, sending an unchanged file again."""
-    ours = Side(site.port, f"/pithos/object-store/v1/{site.credentials['uuid']}", site.credentials["token"])
+    path, token = f"/pithos/object-store/v1/{site.credentials['uuid']}", site.credentials["token"]
+    ours = Side(site.port, path, token, tuple(site.process_ids))
     quick = seconds <= 1
     with Swift(workers=2) as peer:
-        theirs = Side(peer.port, peer.storage_path, peer.token)
+        theirs = Side(peer.port, peer.storage_path, peer.token, tuple(peer.process_ids))
         for side in (ours, theirs):
             side.send("PUT", "/peer")
         for size, clients in ((KIB, 1), (KIB, 8), (MIB, 1), (MIB, 8), (64 * MIB, 1), (64 * MIB, 8)):
@@ -71,19 +86,17 @@ def _name(size: int) -> str:
 
 
 def _transfers(ours: Side, theirs: Side, size: int, clients: int, seconds: float) -> Iterator[Line]:
-    def put(side: Side) -> float:
-        request = Request("PUT", f"{side.path}/peer/{size}-{NUMBER}", side.headers, random_bytes=size)
-        return hammer(side.port, request, clients=clients, seconds=seconds).rate
+    def put(side: Side) -> Request:
+        return Request("PUT", f"{side.path}/peer/{size}-{NUMBER}", side.headers, random_bytes=size)
 
-    def get(side: Side) -> float:
-        request = Request("GET", f"{side.path}/peer/read-{size}", side.headers)
-        return hammer(side.port, request, clients=clients, seconds=seconds).rate
+    def get(side: Side) -> Request:
+        return Request("GET", f"{side.path}/peer/read-{size}", side.headers)
 
     for side in (ours, theirs):
         side.send("PUT", f"/peer/read-{size}", os.urandom(size))
     suffix = f"{_name(size)}, {clients} client{'s' if clients > 1 else ''}"
-    yield Line(f"PUT {suffix}", put(ours), "/s", "Swift", put(theirs))
-    yield Line(f"GET {suffix}", get(ours), "/s", "Swift", get(theirs))
+    yield _beside(f"PUT {suffix}", ours, theirs, put, clients=clients, seconds=seconds)
+    yield _beside(f"GET {suffix}", ours, theirs, get, clients=clients, seconds=seconds)
 
 
 def _listings(
@@ -99,18 +112,17 @@ def _listings(
     ):
         query = f"/many?format=json&limit={limit}&marker={marker}"
 
-        def rate(side: Side, query: str = query) -> float:
-            return hammer(
-                side.port, Request("GET", side.path + query, side.headers), clients=1, seconds=seconds
-            ).rate
+        def page(side: Side, query: str = query) -> Request:
+            return Request("GET", side.path + query, side.headers)
 
-        yield Line(f"listing of {count:,}, {name}", rate(ours), "/s", "Swift", rate(theirs))
+        title = f"listing of {count:,}, {name}"
+        yield _beside(title, ours, theirs, page, clients=1, seconds=seconds)
 
 
 def _deleting(ours: Side, theirs: Side, count: int) -> Line:
     """Both delete by lists of names, which Swift takes 10,000 at a time; ours through its Swift dialect."""
     names = [f"d{number:05d}" for number in range(count)]
-    swift_side = Side(ours.port, ours.path.replace("/v1/", "/v1/AUTH_"), ours.token)
+    swift_side = replace(ours, path=ours.path.replace("/v1/", "/v1/AUTH_"))
     rates = []
     for side in (swift_side, theirs):
         side.send("PUT", "/gone")

@@ -22,12 +22,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class Site(Instance):
-    """A web server over private PostgreSQL and memcached; a simulated cluster only for the lines about it."""
+    """A web server over private PostgreSQL and memcached; a simulated cluster only for the lines about it.
+
+    filled: there are servers and objects, for listings to have something to show.
+    """
 
     component = "bench"
 
-    def __init__(self) -> None:
+    def __init__(self, *, filled: bool = True) -> None:
         super().__init__()
+        self.filled = filled
         self.database = PostgreSQL(durable=True)
         self.cache = Memcached()
         self.port = free_ports(1)[0]
@@ -63,6 +67,11 @@ class Site(Instance):
         """Process id of the web server's master."""
         return self._web.pid if self._web is not None else None
 
+    @property
+    def process_ids(self) -> list[int]:
+        """Process ids of all that answers a request: web server, database, cache."""
+        return [*super().process_ids, *self.database.process_ids, *self.cache.process_ids]
+
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         """Run a module with the site's settings (and *environment*) and return what it prints."""
         command = [sys.executable, "-m", *arguments]
@@ -86,14 +95,15 @@ class Site(Instance):
         (self.directory / "settings" / "10-bench.conf").write_text(self._configuration())
         migrated.fill(self.database.url())
         self.run("synnefo.cli", "migrate", "-v", "0")
-        self.credentials = json.loads(self.run("tests.benchmarks.content", self.base_url).splitlines()[-1])
+        arguments = (self.base_url, "filled" if self.filled else "bare")
+        self.credentials = json.loads(self.run("tests.benchmarks.content", *arguments).splitlines()[-1])
         # Rows that came in bulk: autovacuum would have looked at them by the time a site is used.
         self.database.execute("VACUUM ANALYZE", "synnefo")
         self._web = self.spawn_process(
             [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.conf.py", "synnefo.wsgi:application"],
             log="web.log", environment=self.environment, working_directory=PROJECT,
         )  # fmt: skip
-        self.wait_for(self._is_ready, child=self._web, log="web.log", timeout=30)
+        self.wait_for(self._is_ready, child=self._web, log="web.log", timeout=240)
 
     def add_cluster(self) -> None:
         """Start a simulated Ganeti cluster and register it, with a network to take addresses from."""
@@ -111,7 +121,7 @@ class Site(Instance):
             ],
             log="ganeti.log", environment=self.environment, working_directory=PROJECT,
         )  # fmt: skip
-        self.wait_for(lambda: port_answers(self.rapi_port), child=child, log="ganeti.log", timeout=30)
+        self.wait_for(lambda: port_answers(self.rapi_port), child=child, log="ganeti.log", timeout=240)
         account = ["--user", "synnefo", "--pass=rapi-password", "--port", str(self.rapi_port)]
         self.manage("backend-add", "--clustername", "localhost", *account, "--hypervisor", "fake")
         listed = json.loads(self.manage("backend-list", "--output-format", "json"))

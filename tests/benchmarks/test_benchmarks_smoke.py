@@ -28,7 +28,7 @@ def test_two_quick_lines_are_measured_and_written(tmp_path: Path) -> None:
     chosen = ["--only", "tokens", "--only", "hashmap"]
     result = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--quick", *chosen, "--output", str(output)],
-        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120,
+        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     written = json.loads(output.read_text())

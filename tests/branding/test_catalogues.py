@@ -16,6 +16,17 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("branding", "astakos", "pithos", "cyclades")
 _FUNCTIONS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext"}
+_FUNCTIONS |= {"sentence"}
+#: Use cases whose faults pages show in their reader's language.
+SHOWN = (
+    "astakos/logic/memberships.py", "astakos/logic/member_lists.py", "astakos/logic/applications.py",
+    "astakos/logic/application_fields.py", "astakos/logic/project_actions.py",
+    "astakos/logic/project_queries.py", "astakos/logic/pending_applications.py", "astakos/logic/profile.py",
+    "astakos/logic/projects.py", "astakos/web/*.py", "branding/errors.py",
+)  # fmt: skip
+_FAULTS = {"BadRequest", "Conflict", "Forbidden", "NotFound", "OverLimit", "Unauthorized"}
+#: What nobody reads on a page: a page of its own says it.
+_UNSEEN = {"Forbidden", "Not found", "The request is malformed", "The form's token is missing or wrong"}
 _CALL = re.compile(r"""(?:\b_|\bn?gettext)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))""", re.DOTALL)
 _ENTRY = re.compile(r"^(msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")$|^(\".*\")$")
 
@@ -94,3 +105,33 @@ def test_the_compiled_catalogue_is_up_to_date(app):
         if len(translations) == 1 and compiled.gettext(text) != translations[0]
     ]
     assert stale == [], "compile it again: manage.py compilemessages"
+
+
+def calls_of(file: Path, names: set[str]) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names and node.args:
+            yield node
+
+
+def test_every_fault_that_pages_show_can_be_greek():
+    known = {text for app in APPS for text in catalogue(app)} | _UNSEEN
+    wrong = []
+    for pattern in SHOWN:
+        for file in ROOT.glob(pattern):
+            for call in calls_of(file, _FAULTS):
+                said = call.args[0]
+                fixed = isinstance(said, ast.Constant) and said.value in known
+                if not fixed and not isinstance(said, ast.Call | ast.BinOp | ast.Name | ast.BoolOp):
+                    wrong.append(f"{file.name}:{call.lineno}: {ast.unparse(said)}")
+    assert wrong == [], "use synnefo.texts.sentence, and write the text into the catalogue"
+
+
+def test_sentences_have_a_value_for_each_of_their_fields():
+    wrong = []
+    for app in (*APPS, "synnefo"):
+        for file in (ROOT / app).rglob("*.py"):
+            for call in calls_of(file, {"sentence"}):
+                fields = set(re.findall(r"%\((\w+)\)s", ast.literal_eval(call.args[0])))
+                if fields != {keyword.arg for keyword in call.keywords}:
+                    wrong.append(f"{file.name}:{call.lineno}")
+    assert wrong == []

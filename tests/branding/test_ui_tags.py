@@ -68,7 +68,8 @@ def test_a_bar_without_limit_is_left_out():
 
 
 def test_pending_quantities_have_their_own_segment():
-    assert "quota-pending" in render("{% quota_bar 2 10 '' 3 %}")
+    shown = render("{% quota_bar 2 10 '' 3 %}")
+    assert "quota-pending" in shown and "5 left" in shown
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,13 @@ def all_faults(cloud: Cloud, chooser: random.Random) -> list[Fault]:
     def process(name: str) -> Fault:
         return Fault(f"{name} is killed", lambda: cloud.kill(name), lambda: cloud.start_process(name))
 
+    def daemon(name: str) -> Fault:
+        where = chooser.choice(cloud.clusters)
+        text = f"{name} of {where.cluster_name} is killed"
+        return Fault(text, lambda: where.kill_daemon(name), lambda: where.start_daemon(name))
+
     return [
+        *(daemon(name) for name in cluster.daemons),
         process("web"),
         Fault("a web worker is killed", lambda: _kill_worker(cloud, chooser), lambda: None),
         process("dispatcher"),

@@ -30,7 +30,7 @@ def prerequisite(text: str, code: str | None = None) -> list[Any]:
 @dataclass
 class ContractCluster:
     """A cluster under test. ``query`` asks the query socket, ``archive`` moves a final job away, and
-    ``stall_reboot`` makes the next restart slow where that is possible.
+    ``long_job`` orders a job that takes half a minute.
     """
 
     kind: str
@@ -42,11 +42,11 @@ class ContractCluster:
     queue_dir: Path
     archive: Callable[[int], None]
     query: Callable[[str, list[Any]], Json]
-    stall_reboot: Callable[[], None] = lambda: None
+    long_job: Callable[[], int]
     client: RapiClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = RapiClient(self.host, self.port, self.user, self.password)
+        self.client = RapiClient(self.host, self.port, self.user, self.password, connect_timeout=60)
 
     # -- below the client ----------------------------------------------------------------------------------
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cyclades.ganeti.rapi import RapiClient
 from gtools.simulator import NodeOptions, Simulator, SimulatorOptions
 from tests.contract import query_socket
 from tests.contract.cluster import ContractCluster
@@ -39,6 +41,10 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractClus
         def archive(job_id: int) -> None:
             assert simulator.queue.archive(job_id)
 
+        def long_job() -> int:
+            simulator.fail(kind="slow_job", opcode="OP_CLUSTER_SET_PARAMS", seconds=30)
+            return RapiClient("127.0.0.1", simulator.port, options.user, options.password).ModifyCluster()
+
         yield ContractCluster(
             kind="simulator",
             host="127.0.0.1",
@@ -49,7 +55,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractClus
             queue_dir=options.queue_dir,
             archive=archive,
             query=query,
-            stall_reboot=lambda: simulator.fail(kind="slow_job", opcode="OP_INSTANCE_REBOOT", seconds=15),
+            long_job=long_job,
         )
 
 
@@ -65,6 +71,11 @@ def real(ganeti: GanetiCluster) -> ContractCluster:
     def archive(job_id: int) -> None:
         ganeti.run(["gnt-job", "archive", str(job_id)])
 
+    def long_job() -> int:
+        command = ["gnt-debug", "delay", "--submit", "--no-locks", "30"]
+        said = ganeti.run(command)
+        return int(re.search(r"JobID: (\d+)", said.stdout + said.stderr)[1])
+
     return ContractCluster(
         kind="real",
         host=ganeti.host,
@@ -75,6 +86,7 @@ def real(ganeti: GanetiCluster) -> ContractCluster:
         queue_dir=ganeti.queue_dir,
         archive=archive,
         query=query,
+        long_job=long_job,
     )
 
 

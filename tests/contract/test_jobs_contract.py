@@ -276,13 +276,7 @@ def test_log_entries_already_seen_are_left_out(cluster: ContractCluster, finishe
 
 
 def test_nothing_new_is_told_after_ten_seconds(cluster: ContractCluster) -> None:
-    # A job that waits for one that never comes to an end during the test.
-    name = f"snf-{number()}"
-    cluster.stall_reboot()
-    chain = [cluster.client.CreateInstance(cluster.instance_body(name))]
-    for _ in range(45):
-        chain.append(cluster.client.RebootInstance(name, depends=[[chain[-1], ANY_FINAL_STATUS]]))
-    last = chain[-1]
+    last = cluster.client.StartupInstance("nothing", depends=[[cluster.long_job(), ANY_FINAL_STATUS]])
     first = cluster.client.WaitForJobChange(last, ["status"])
     assert first == {"job_info": ["queued"], "log_entries": []}
     begin = time.monotonic()
@@ -292,10 +286,9 @@ def test_nothing_new_is_told_after_ten_seconds(cluster: ContractCluster) -> None
         {"fields": ["status"], "previous_job_info": ["queued"], "previous_log_serial": None},
     )
     elapsed = time.monotonic() - begin
-    for job_id in reversed(chain):
-        cluster.client.CancelJob(job_id)
+    cluster.client.CancelJob(last)
     assert answer.json() == {"job_info": ["queued"], "log_entries": []}
-    assert 5 < elapsed < 20
+    assert 5 < elapsed < 60
 
 
 def test_waiting_for_an_unknown_job_is_a_server_error(cluster: ContractCluster) -> None:

@@ -48,7 +48,9 @@ def test_a_network_as_cyclades_asks_for_it(cluster: ContractCluster) -> None:
 
 
 def test_a_network_without_ipv4_uses_a_dummy(cluster: ContractCluster) -> None:
-    name = cluster.network(network="10.0.0.0/29", network6="2001:db8::/64", gateway6="2001:db8::1")
+    name = cluster.network(
+        connect=False, network="10.0.0.0/29", network6="2001:db8::/64", gateway6="2001:db8::1"
+    )
     network = cluster.client.GetNetwork(name)
     assert (network["network6"], network["gateway6"]) == ("2001:db8::/64", "2001:db8::1")
     assert network["map"] == "X......X"
@@ -60,7 +62,9 @@ def test_the_same_range_twice_is_allowed(cluster: ContractCluster) -> None:
 
 
 def test_addresses_can_be_set_aside(cluster: ContractCluster) -> None:
-    name = cluster.network(network="10.194.0.0/28", add_reserved_ips=["10.194.0.9", "10.194.0.10"])
+    name = cluster.network(
+        connect=False, network="10.194.0.0/28", add_reserved_ips=["10.194.0.9", "10.194.0.10"]
+    )
     assert cluster.client.GetNetwork(name)["map"] == "X........XX....X"
 
 
@@ -216,8 +220,24 @@ def test_removing_what_is_gone_fails(cluster: ContractCluster) -> None:
 # -- tags ------------------------------------------------------------------------------------------------
 
 
-def test_tags_are_added_and_removed(cluster: ContractCluster) -> None:
-    name = cluster.instance(start=False, disks=[])
+@pytest.fixture(scope="module")
+def tagged(cluster: ContractCluster) -> str:
+    """An instance without anything but tags."""
+    return cluster.instance(start=False, disks=[], tags=["a"])
+
+
+def test_an_instance_without_disks_is_diskless(cluster: ContractCluster, tagged: str) -> None:
+    assert cluster.client.GetInstance(tagged)["disk_template"] == "diskless"
+
+
+def test_adding_a_tag_twice_succeeds(cluster: ContractCluster, tagged: str) -> None:
+    cluster.succeed(cluster.client.AddInstanceTags(tagged, ["a", "b"]))
+    assert cluster.client.GetInstanceTags(tagged) == ["a", "b"]
+    cluster.succeed(cluster.client.DeleteInstanceTags(tagged, ["a", "b"]))
+
+
+def test_tags_are_added_and_removed(cluster: ContractCluster, tagged: str) -> None:
+    name = tagged
     tags = ["cyclades:user:web*1/x+y@z", "synnefo:network:snf-nic-1:protected"]
     job_id = cluster.client.AddInstanceTags(name, tags)
     assert cluster.succeed(job_id) is None
@@ -234,12 +254,6 @@ def test_tags_are_added_and_removed(cluster: ContractCluster) -> None:
     assert cluster.client.GetInstance(name)["tags"] == tags[1:]
 
 
-def test_adding_a_tag_twice_succeeds(cluster: ContractCluster) -> None:
-    name = cluster.instance(start=False, disks=[], tags=["a"])
-    cluster.succeed(cluster.client.AddInstanceTags(name, ["a", "b"]))
-    assert cluster.client.GetInstanceTags(name) == ["a", "b"]
-
-
 @pytest.mark.parametrize(
     ("tag", "problem"),
     [
@@ -253,9 +267,8 @@ def test_tags_that_cannot_be(cluster: ContractCluster, running: str, tag: str, p
     assert cluster.fail(cluster.client.AddInstanceTags(running, [tag])) == ["TagError", [problem]]
 
 
-def test_the_longest_tag(cluster: ContractCluster) -> None:
-    name = cluster.instance(start=False, disks=[])
-    cluster.succeed(cluster.client.AddInstanceTags(name, ["a" * 128]))
+def test_the_longest_tag(cluster: ContractCluster, tagged: str) -> None:
+    cluster.succeed(cluster.client.AddInstanceTags(tagged, ["a" * 128]))
 
 
 def test_removing_a_tag_that_is_not_there_fails(cluster: ContractCluster, running: str) -> None:

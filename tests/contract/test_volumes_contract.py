@@ -23,6 +23,12 @@ def host(cluster: ContractCluster) -> str:
     return name
 
 
+@pytest.fixture(scope="module")
+def hosts(cluster: ContractCluster) -> tuple[str, str]:
+    """Two of them; the first one is deleted by the last test."""
+    return host(cluster), host(cluster)
+
+
 def names(cluster: ContractCluster, instance: str) -> list[str]:
     return list(cluster.client.GetInstance(instance)["disk.names"])
 
@@ -31,8 +37,10 @@ def take_off(name: str, keep: str) -> list[list[Any]]:
     return [["modify", name, {"name": name, "keep_data": keep}], ["remove", name, {}]]
 
 
-def test_a_volume_leaves_one_instance_joins_another_and_is_deleted_alone(cluster: ContractCluster) -> None:
-    one, two, volume = host(cluster), host(cluster), f"snf-vol-{number()}"
+def test_a_volume_leaves_one_instance_joins_another_and_is_deleted_alone(
+    cluster: ContractCluster, hosts: tuple[str, str]
+) -> None:
+    (one, two), volume = hosts, f"snf-vol-{number()}"
     cluster.modify(one, disks=[["add", "-1", disk(volume, reuse_data="False")]])
     assert names(cluster, one)[1:] == [volume]
 
@@ -56,11 +64,13 @@ def test_a_volume_leaves_one_instance_joins_another_and_is_deleted_alone(cluster
     assert "no volume" in str(failed)
 
 
-def test_what_is_to_be_deleted_loses_the_flag_that_keeps_it(cluster: ContractCluster) -> None:
-    instance, volume = host(cluster), f"snf-vol-{number()}"
+def test_what_is_to_be_deleted_loses_the_flag_that_keeps_it(
+    cluster: ContractCluster, hosts: tuple[str, str]
+) -> None:
+    (instance, other), volume = hosts, f"snf-vol-{number()}"
     cluster.modify(instance, disks=[["add", "-1", disk(volume, keep_data="True")]])
     cluster.modify(instance, disks=take_off(volume, "default"))
     cluster.modify(instance, disks=[["add", "-1", disk(volume, reuse_data="False")]])
     cluster.succeed(cluster.client.DeleteInstance(instance))
-    failed = cluster.modify_fails(host(cluster), disks=[["add", "-1", disk(volume, reuse_data="True")]])
+    failed = cluster.modify_fails(other, disks=[["add", "-1", disk(volume, reuse_data="True")]])
     assert "no volume" in str(failed)

@@ -11,12 +11,13 @@ from django.core.cache import cache
 from django.test import Client
 
 from astakos import public as astakos
-from cyclades.ganeti import jobs
+from cyclades.ganeti import clients, jobs
 from cyclades.logic import images
 from cyclades.logic.registration import COMPONENT, service_definitions
 from cyclades.models import Backend, Flavor, Server, ServerState, VolumeType
 from synnefo import clock
 from synnefo.credentials import Credentials
+from tests.remembered import remembered
 
 IMAGE_ID = "8f0b7f2e-3b1d-4b5f-9c9e-0d6f6f1f2a11"
 GIB = 1 << 30
@@ -104,6 +105,10 @@ def _fresh_cache() -> Iterator[None]:
 @pytest.fixture
 def cyclades_component(db) -> str:
     """Cyclades registered with the quota that users created from now on get."""
+    return remembered(_register, "cyclades with quota")
+
+
+def _register() -> str:
     from astakos.models import Resource
 
     token = astakos.register_component(
@@ -120,7 +125,11 @@ def cyclades_component(db) -> str:
 @pytest.fixture
 def make_person(cyclades_component: str, client: Client) -> Callable[..., Person]:
     def make(email: str = "maria@lab.example") -> Person:
-        created = astakos.create_user(email=email, password="a-password", first_name="M", last_name="D")
+        created = remembered(
+            lambda: astakos.create_user(email=email, password="a-password", first_name="M", last_name="D"),
+            "person",
+            email,
+        )
         return Person(created.uuid, ComputeApi(client, created.token))
 
     return make
@@ -143,6 +152,8 @@ def anonymous(client: Client) -> ComputeApi:
 
 @pytest.fixture
 def backend(db) -> Backend:
+    # SQLite gives ids again: a cluster that did not answer an earlier test would be this one.
+    clients.forget_all()
     return Backend.objects.create(
         clustername="cluster.example",
         disk_templates=["plain", "drbd", "ext"],

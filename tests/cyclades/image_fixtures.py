@@ -13,6 +13,7 @@ from django.test import Client
 
 from astakos import public as astakos
 from pithos import public as pithos
+from tests.remembered import remembered
 
 STORE = "/pithos/object-store/v1"
 
@@ -62,6 +63,10 @@ def store_settings(folder: Path) -> dict[str, str]:
 
 def register_store() -> None:
     """Register the object store, with room for everybody."""
+    remembered(_register_store, "object store with room")
+
+
+def _register_store() -> None:
     astakos.register_component(
         name="pithos",
         base_url="http://testserver/pithos",
@@ -75,12 +80,16 @@ def register_store() -> None:
 
 def new_image_user(client: Client, name: str) -> ImageUser:
     """Create a user with an empty container."""
-    created = astakos.create_user(
-        email=f"{name}@lab.example", password="a-password", first_name=name, last_name="Doe"
-    )
-    user = ImageUser(created.uuid, created.token, client)
-    assert user.call("PUT", f"{STORE}/{user.uuid}/images").status_code == 201
-    return user
+
+    def make() -> tuple[str, str]:
+        created = astakos.create_user(
+            email=f"{name}@lab.example", password="a-password", first_name=name, last_name="Doe"
+        )
+        user = ImageUser(created.uuid, created.token, client)
+        assert user.call("PUT", f"{STORE}/{user.uuid}/images").status_code == 201
+        return created.uuid, created.token
+
+    return ImageUser(*remembered(make, "image user", name), client)
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def test_nothing_left_is_409_and_charges_nothing(api: NetworkApi, person: Person
         ({"floating_ip_address": "192.0.2.1"}, 400),
         ({"floating_ip_address": "203.0.113.6"}, 200),
         ({"project": "other"}, 400),
+        ({"tenant_id": "other"}, 400),
         ({"shared_to_project": True}, 403),
         ({"shared_to_project": "x"}, 400),
     ],

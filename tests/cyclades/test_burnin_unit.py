@@ -21,7 +21,9 @@ from cyclades.burnin.report import Report
 from cyclades.burnin.rfb import answer_challenge
 from cyclades.burnin.suite import Outcome, Result, Run, Suite, step
 from cyclades.burnin.suites import SUITES
+from cyclades.burnin.suites.cloud import Server
 from cyclades.burnin.suites.stale import StaleServersTestSuite
+from cyclades.burnin.suites.volumes import VolumeTestSuite
 
 pytestmark = pytest.mark.unit
 
@@ -314,6 +316,51 @@ def test_what_earlier_runs_left_is_found_and_only_that_is_removed(ledger: Ledger
     assert (Outcome.FAILED in outcomes) is not delete
     assert set(cloud.servers) == ({2} if delete else {1, 2})
     assert set(cloud.addresses) == ({8, 9} if delete else {7, 8, 9})
+
+
+class _Guest:
+    """A server with one disk inside; a second one is plugged in at once, after a restart or never."""
+
+    def __init__(self, *, appears: str, told: bool) -> None:
+        self.appears, self.told, self.restarted = appears, told, False
+
+    def call(self, service: str, method: str, path: str, **_: Any) -> Any:
+        assert path == "servers/5/diagnostics"
+        return [{"source": "hotplug", "message": "not seen"}] if self.told else []
+
+    def disks(self) -> int:
+        return 2 if self.appears == "at once" or (self.appears == "later" and self.restarted) else 1
+
+    def start(self, _server: Any) -> None:
+        self.restarted = True
+
+
+@pytest.mark.parametrize(
+    ("appears", "told", "end"),
+    [
+        ("at once", False, None),
+        ("later", True, Skipped("not hotplugged: the guest sees it after a restart")),
+        ("later", False, Skipped("not hotplugged: the guest sees it after a restart")),
+        ("never", True, CheckFailed("the number of disks inside is still 1 after 0 s, expected 2")),
+    ],
+)
+def test_a_disk_that_was_not_hotplugged_must_be_there_after_a_restart(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, appears: str, told: bool, end: Exception | None
+) -> None:
+    guest = _Guest(appears=appears, told=told)
+    options = parse_options([*BASIC, "--query-interval", "0", "--action-timeout", "0"])
+    access = Access("u", "user", "u", ("u",))
+    run = Run(options, guest, access, ledger, "snf-test-3", lambda text, level: None)  # type: ignore[arg-type]
+    suite = VolumeTestSuite(run)
+    suite.first = Server(5, "s", "", "u", {}, "root")
+    suite.disks, suite.warned = 1, 0
+    monkeypatch.setattr(suite, "_disks_inside", guest.disks)
+    monkeypatch.setattr(suite, "stop", lambda server: None)
+    monkeypatch.setattr(suite, "start", guest.start)
+    if end is None:
+        return suite.seen_inside()
+    with pytest.raises(type(end), match=str(end)):
+        suite.seen_inside()
 
 
 def test_a_group_stands_for_its_suites() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 
 from cyclades.ganeti import allocator, clients, jobs, repair, requests, waiting
-from cyclades.models import Backend, Flavor, IntentState, JobIntent, Server, Task
+from cyclades.logic import volume_deletion
+from cyclades.models import Backend, Flavor, IntentState, JobIntent, Server, Task, Volume, VolumeType
 from synnefo import clock
 from synnefo.db.locks import atomic
 from tests.cyclades.ganeti_fixtures import FakeCluster, make_intent
@@ -87,4 +89,27 @@ def test_what_waits_for_others_is_repaired(hanging: Backend, make_server: Callab
     assert waiting.wait_for_submission(waits, timeout=PATIENCE)
     waits.refresh_from_db()
     assert waits.state == IntentState.SUBMITTED
+    assert thread.is_alive()
+
+
+def test_volumes_on_others_are_deleted(hanging: Backend, backend: Backend) -> None:
+    kind = VolumeType.objects.create(name="shared", disk_template="ext_shared")
+    Backend.objects.update(disk_templates=["ext"])
+    for place in (hanging, backend):
+        Volume.objects.create(
+            userid="u",
+            project="p",
+            size=1,
+            volume_type=kind,
+            backend=place,
+            status="DELETING",
+            backendjobid=1,
+        )
+    Volume.objects.update(updated=clock.now() - timedelta(hours=1))
+    thread = threading.Thread(target=volume_deletion.run_queue, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + PATIENCE
+    while not Volume.objects.filter(backend=backend).exclude(backendjobid=1).exists():
+        assert time.monotonic() < deadline, "the hanging cluster's volume was waited for"
+        time.sleep(0.05)
     assert thread.is_alive()

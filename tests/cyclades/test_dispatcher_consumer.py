@@ -304,9 +304,15 @@ def test_progress_stays_a_percentage(broker, consumer, make_server, sent, stored
         ({"kind": "image-info", "messages": ("x" * 300,)}, "DEBUG", "image-info", "x" * 255),
         (
             {"kind": "image-helper", "subtype": "task-start", "task": "InstallGrub"},
-            "INFO",
+            "DEBUG",
             "image-helper-task-start",
             "InstallGrub",
+        ),
+        (
+            {"kind": "image-helper", "subtype": "info", "messages": ("a",)},
+            "INFO",
+            "image-helper",
+            "a",
         ),
         (
             {"kind": "image-helper", "subtype": "error", "messages": ()},
@@ -324,6 +330,8 @@ def test_diagnostics_keep_what_the_deployment_says(
     consumer.run_once(1)
     row = server.diagnostics.get()
     assert (row.level, row.source, row.message) == (level, source, message)
+    # Clients that ask for what changed get the server with its newest message.
+    assert Server.objects.get(pk=server.pk).updated > server.updated
 
 
 @needs_postgres

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -72,14 +73,13 @@ def apply(server: Server, event, **kwargs) -> Outcome:
     return server_events.apply(fresh(server), event, **kwargs)
 
 
-@pytest.mark.parametrize("before", list(ServerState))
-@pytest.mark.parametrize("status", ["success", *FAILURES])
 @pytest.mark.parametrize("opcode", list(TABLE))
-def test_every_opcode_with_every_end_leaves_the_state_of_the_table(make_server, opcode, status, before):
-    server = make_server(operstate=before)
-    apply(server, op_event(server, opcode, status))
-    after = TABLE[opcode][0 if status == "success" else 1]
-    assert fresh(server).operstate == (before if after is None else after)
+def test_every_opcode_with_every_end_leaves_the_state_of_the_table(make_server, opcode):
+    for status, before in itertools.product(("success", *FAILURES), ServerState):
+        server = make_server(operstate=before)
+        apply(server, op_event(server, opcode, status))
+        after = TABLE[opcode][0 if status == "success" else 1]
+        assert fresh(server).operstate == (before if after is None else after), (status, before)
 
 
 @pytest.mark.parametrize("status", ["success", *FAILURES])
@@ -464,3 +464,76 @@ def test_the_second_busy_answer_is_final(building):
     result = ["OpPrereqError", ["busy", "temp_insufficient_resources"]]
     apply(building, op_event(building, Opcode.INSTANCE_CREATE, "error", result=result))
     assert fresh(building).operstate == ERROR
+
+
+@pytest.mark.parametrize(
+    ("fields", "result", "said"),
+    [
+        (
+            {"disks": [["add", "-1", {"name": "snf-vol-7", "size": 1024}]]},
+            [["disk/1", "add:size=1024,mode=rw"], ["disk/1", "hotplug:failed"]],
+            "does not see the new volume 7",
+        ),
+        (
+            {"disks": [["modify", "snf-vol-7", {"keep_data": "True"}], ["remove", "snf-vol-7", {}]]},
+            [["disk/1", "remove"], ["disk/1", "hotplug:failed"]],
+            "may still hold the removed volume 7",
+        ),
+        (
+            {"nics": [["add", "-1", {"name": "snf-nic-9"}]], "disks": []},
+            [["nic.1", "add:mac=aa:00:00:00:00:01"], ["nic.1", "hotplug:failed"]],
+            "does not see the new port 9",
+        ),
+        (
+            {"nics": [["remove", "snf-nic-9", {}]]},
+            [["NIC/1", "remove"], ["NIC/1", "hotplug:failed"]],
+            "may still hold the removed port 9",
+        ),
+    ],
+)
+def test_a_device_that_the_running_guest_did_not_get_is_reported(make_server, caplog, fields, result, said):
+    server = make_server()
+    apply(server, op_event(server, Opcode.INSTANCE_SET_PARAMS, job_fields=fields, result=result))
+    found = server.diagnostics.get()
+    assert (found.source, found.level) == ("hotplug", "WARNING")
+    assert said in found.message
+    assert "the log of job 100 of cluster.example says why" in caplog.text
+
+
+def test_a_removed_device_is_named_as_it_was_asked_for(make_server):
+    server = make_server(task=Task.DETACH_VOLUME, task_job_id=100)
+    body = {"disks": [["modify", "snf-vol-7", {"keep_data": "True"}], ["remove", "snf-vol-7", {}]]}
+    payload = {"action": "modify", "body": body}
+    make_intent(server, Task.DETACH_VOLUME, job_id=100, state=IntentState.SUBMITTED, payload=payload)
+    fields = {"disks": [["modify", 1, {"keep_data": "True"}], ["remove", 1, {}]]}
+    result = [["disk/1", "remove"], ["disk/1", "hotplug:failed"]]
+    apply(server, op_event(server, Opcode.INSTANCE_SET_PARAMS, job_fields=fields, result=result))
+    assert "the removed volume 7" in server.diagnostics.get().message
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        ("success", [["disk/1", "hotplug:done"]]),
+        ("error", [["disk/1", "hotplug:failed"]]),
+        ("success", None),
+        ("success", "hotplug:failed"),
+        ("success", [["hotplug:failed"], ["be/disk", "hotplug:failed"], [None, "hotplug:failed"]]),
+    ],
+)
+def test_other_results_of_a_change_are_not_taken_for_failed_hotplug(make_server, status, result):
+    server = make_server()
+    fields = {"disks": [["add", "-1", {"name": "snf-vol-7"}]]}
+    apply(server, op_event(server, Opcode.INSTANCE_SET_PARAMS, status, job_fields=fields, result=result))
+    assert not server.diagnostics.exists()
+
+
+def test_odd_fields_of_a_failed_hotplug_do_no_harm(make_server):
+    server = make_server()
+    fields = {"disks": [None, ["add"], ["add", -1, None], ["remove", 1, {}], ["move", "x", {}]]}
+    result = [["disk/1", "hotplug:failed"]]
+    apply(server, op_event(server, Opcode.INSTANCE_SET_PARAMS, job_fields=fields, result=result))
+    assert {found.message.partition(".")[0] for found in server.diagnostics.all()} == {
+        "The running system does not see the new volume yet",
+        "The running system may still hold the removed volume",
+    }

@@ -8,7 +8,17 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from cyclades.models import Flavor, Server, ServerState, Task, VolumeType
+from cyclades.logic import floating_ips
+from cyclades.models import (
+    Flavor,
+    IPAddress,
+    IPAddressHistory,
+    Port,
+    Server,
+    ServerState,
+    Task,
+    VolumeType,
+)
 
 pytestmark = pytest.mark.db
 
@@ -30,6 +40,12 @@ def test_flavor_create_makes_every_combination_once(db):
 def test_flavor_create_takes_a_volume_type_id(volume_type):
     run("flavor-create", "1", "1024", "20", str(volume_type.pk))
     assert Flavor.objects.get().volume_type == volume_type
+
+
+def test_flavor_create_takes_the_name_of_a_volume_type(db):
+    VolumeType.objects.create(name="fast", disk_template="ext_fast")
+    run("flavor-create", "1", "1024", "20", "fast")
+    assert Flavor.objects.get().volume_type.disk_template == "ext_fast"
 
 
 def test_dry_run_creates_nothing(db):
@@ -60,6 +76,8 @@ def test_volume_types(db):
     made = run("volume-type-create", "--name", "fast", "--disk-template", "ext_archipelago")
     assert run("volume-type-show", str(made["id"]))["disk template"] == "ext_archipelago"
     assert [row["name"] for row in run("volume-type-list")] == ["fast"]
+    with pytest.raises(CommandError, match="255"):
+        run("volume-type-modify", str(made["id"]), "--name", "x" * 256)
 
 
 def test_server_create_on_behalf_of_a_user(person, backend, flavor, image, submitted, settings, monkeypatch):
@@ -105,3 +123,22 @@ def test_server_modify_gives_it_to_another_user(make_server, stranger):
     run("server-modify", str(server.pk), "--owner", stranger.uuid)
     server.refresh_from_db()
     assert (server.userid, server.project) == (stranger.uuid, stranger.uuid)
+
+
+def test_a_new_owner_gets_only_what_was_the_former_ones(person, stranger, make_server, make_volume, internet):
+    server = make_server()
+    mine = make_volume(machine=server, index=0)
+    friends = make_volume(machine=server, index=1, charged=False, userid="friend", project="common")
+    port = Port.objects.create(network=internet, machine=server, userid=person.uuid, public=True)
+    ip = floating_ips.create(person.credentials)
+    IPAddress.objects.update(nic=port)
+    run("server-modify", str(server.pk), "--user", stranger.uuid)
+    for row, owner in ((mine, stranger.uuid), (friends, "friend"), (ip, stranger.uuid)):
+        row.refresh_from_db()
+        assert row.userid == owner
+    reason = f"[OWNER CHANGE vm: {server.pk}, from: {person.uuid}, to: {stranger.uuid}]"
+    history = IPAddressHistory.objects.order_by("pk").values_list("action", "user_id", "action_reason")
+    assert list(history) == [
+        ("disassociate", person.uuid, reason),
+        ("associate", stranger.uuid, reason),
+    ]

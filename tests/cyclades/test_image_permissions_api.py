@@ -88,12 +88,18 @@ def _writer(owner: ImageUser, reader: ImageUser, image: str) -> None:
     _share(owner, f"write={reader.uuid}")
 
 
+def _published(owner: ImageUser, reader: ImageUser, image: str) -> None:
+    url = f"{STORE}/{owner.uuid}/{FILE}?update"
+    assert owner.call("POST", url, headers={"X-Object-Public": "true"}).status_code == 202
+
+
 #: How the caller came to the image -> what they have.
 CALLERS = {
     "stranger": (_nothing, frozenset[str]()),
     "member": (_member, frozenset({"read"})),
     "member of a group": (_group, frozenset({"read"})),
     "reader of the folder": (_folder, frozenset({"read"})),
+    "stranger to a published file": (_published, frozenset({"read"})),
     "writer": (_writer, frozenset({"read", "write"})),
 }
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.db, pytest.mark.django_db]
 
 PASSWORD = "Sup3rSecretWord"
 #: What a request may take longer than usual.
-SLOWDOWN_SECONDS = 3
+SLOWDOWN_SECONDS = 10
 
 
 @pytest.fixture

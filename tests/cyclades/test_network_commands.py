@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -359,6 +360,22 @@ def test_port_and_attach_commands(
     run("port-create", "--network", internet.pk, "--user", person.uuid)
 
 
+def test_administrators_choose_plain_addresses_of_public_networks_unless_they_are_drained(
+    person: Person, internet: Network
+) -> None:
+    wanted = ("port-create", "--network", internet.pk, "--user", person.uuid, "--ipv4-address", "203.0.113.4")
+    run(*wanted)
+    assert not Port.objects.get().ips.get().floating_ip
+    with pytest.raises(CommandError, match="in use"):
+        run(*wanted)
+    ip = floating_ips.create(person.credentials)
+    Network.objects.update(drained=True)
+    run(*wanted[:-1], ip.address)
+    assert Port.objects.last().ips.get().pk == ip.pk
+    with pytest.raises(CommandError, match="drained"):
+        run(*wanted[:-2])
+
+
 def test_ip_list_is_ordered_by_date() -> None:
     for server, action in ((1, "associate"), (1, "disassociate"), (2, "associate")):
         IPAddressHistory.objects.create(
@@ -372,6 +389,28 @@ def test_ip_list_is_ordered_by_date() -> None:
     ]
     assert len(read("ip-list", "--server", "snf-2")) == 1
     assert read("ip-list", "--active") == []
+
+
+def test_ip_list_pairs_the_begin_and_the_end_of_each_use() -> None:
+    moments = [clock.now() - timedelta(hours=hours) for hours in (5, 4, 3, 2)]
+    for server, action, moment in (
+        (1, "associate", moments[0]),
+        (1, "disassociate", moments[1]),
+        (2, "associate", moments[2]),
+        (1, "associate", moments[3]),
+    ):
+        IPAddressHistory.objects.create(
+            address="203.0.113.2", server_id=server, network_id=1, action=action, action_date=moment
+        )
+    rows = read("ip-list", "-o", "server,allocated_at,released_at,active")
+    shown = [[row["allocated_at"], row["released_at"], row["active"]] for row in rows]
+    first, end, second, again = [row["date"] for row in read("ip-list", "-o", "date")]
+    assert shown == [
+        [first, end, False],
+        [first, end, False],
+        [second, None, True],
+        [again, None, True],
+    ]
 
 
 def test_image_commands(owner: ImageUser, reader: ImageUser, registered_image: str) -> None:

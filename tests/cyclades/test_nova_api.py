@@ -456,6 +456,13 @@ def test_actions_of_nova(nova, make_server, create_body):
     assert set(answers.values()) == {(501, "notImplemented")}
 
 
+def test_a_volume_that_is_not_on_the_server_is_not_found(nova, make_server):
+    path = f"servers/{make_server().pk}/os-volume_attachments"
+    assert fault(nova.call("DELETE", f"{path}/99")) == (404, "itemNotFound")
+    assert fault(nova.get(f"{path}/99")) == (404, "itemNotFound")
+    assert fault(nova.call("POST", path, {"volumeAttachment": {"volumeId": "99"}})) == (404, "itemNotFound")
+
+
 def test_a_private_flavor_names_the_callers_projects(nova, person, volume_type):
     flavor = Flavor.objects.create(cpu=1, ram=512, disk=5, volume_type=volume_type, public=False)
     flavor.access.create(project=person.uuid)
@@ -466,7 +473,7 @@ def test_a_private_flavor_names_the_callers_projects(nova, person, volume_type):
     assert (shown["extra_specs"], shown["swap"], shown["OS-FLV-DISABLED:disabled"]) == ({}, "", False)
 
 
-def test_a_page_costs_two_queries_more_than_in_the_other_profile(
+def test_a_page_costs_three_queries_more_than_in_the_other_profile(
     person: Person,
     nova: Nova,
     make_server: Callable[..., Server],
@@ -475,5 +482,5 @@ def test_a_page_costs_two_queries_more_than_in_the_other_profile(
 ) -> None:
     for _ in range(5):
         connect(make_server(task="REBOOT"), private_network, f"10.20.30.{Port.objects.count() + 2}")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert len(nova.get("servers/detail").json()["servers"]) == 5

@@ -6,11 +6,6 @@ All of them use one demo cloud with its simulated cluster (compute contract 22, 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.lab import migrated
-from tests.lab.instance import free_ports
+from tests.lab.demo import Demo, plain_environment
+from tests.lab.programs import command_lines
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds; the machine may be busy.
 DEADLINE = 250.0
@@ -54,6 +49,22 @@ class Cloud:
 
         return until(status)
 
+    def idle(self) -> str:
+        """Return ``idle`` unless a task of some server is pending."""
+        servers = self.get("compute/v2.0/servers/detail")["servers"]
+        return "" if any(server["SNF:task_state"] for server in servers) else "idle"
+
+    def empty(self) -> str:
+        """Return ``empty`` when no server is left."""
+        return "" if self.get("compute/v2.0/servers")["servers"] else "empty"
+
+
+def manage(demo: Demo, *words: str) -> None:
+    """Run an administrator's command."""
+    settings = plain_environment() | {"SYNNEFO_SETTINGS_DIR": str(demo.data / "settings")}
+    result = demo.manage.run(["snf-manage", *words], environment=settings)
+    assert result.returncode == 0, result.stderr
+
 
 def until(reached: Callable[[], str]) -> str:
     """Return what *reached* returns as soon as it is not empty."""
@@ -65,34 +76,12 @@ def until(reached: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(demo: Demo) -> Cloud:
     """The demo cloud, as ``make run`` starts it."""
-    folder = tmp_path_factory.mktemp("clients")
-    port = free_ports(1)[0]
-    (folder / "demo").mkdir()
-    shutil.copy(migrated.sqlite_file(), folder / "demo/db.sqlite3")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNNEFO_")}
-    with (folder / "demo.log").open("wb") as log:
-        launcher = subprocess.Popen(
-            [sys.executable, "-m", "synnefo.demo", "--port", str(port), "--data", folder / "demo"],
-            cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-    def running() -> str:
-        said = (folder / "demo.log").read_text()
-        assert launcher.poll() is None, said
-        return "yes" if "Your cloud is running" in said else ""
-
-    try:
-        until(running)
-        known = json.loads((folder / "demo/credentials.json").read_text())
-        base = f"http://127.0.0.1:{port}"
-        found = Cloud(folder / "demo", base, known["user_uuid"], known["token"], "")
-        image = found.get("compute/v2.0/images")["images"][0]["id"]
-        yield Cloud(found.folder, base, found.user, found.token, image)
-    finally:
-        launcher.send_signal(signal.SIGINT)
-        launcher.wait(timeout=60)
+    known = json.loads((demo.data / "credentials.json").read_text())
+    found = Cloud(demo.data, demo.base_url, known["user_uuid"], known["token"], "")
+    image = found.get("compute/v2.0/images")["images"][0]["id"]
+    return Cloud(found.folder, found.base, found.user, found.token, image)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +122,7 @@ def test_the_sdk_lists_and_finds(cloud: Cloud, sdk: Any) -> None:
     compute.delete_keypair("laptop")
 
 
-def test_the_sdk_drives_a_server_through_its_life(cloud: Cloud, sdk: Any) -> None:
+def test_the_sdk_drives_a_server_through_its_life(cloud: Cloud, demo: Demo, sdk: Any) -> None:
     openstack = pytest.importorskip("openstack")
     compute, network = sdk.compute, sdk.network
     lab = network.create_network(name="sdk-net")
@@ -168,6 +157,17 @@ def test_the_sdk_drives_a_server_through_its_life(cloud: Cloud, sdk: Any) -> Non
         compute.stop_server(server)
     compute.start_server(server)
     assert cloud.until_idle(server.id) == "ACTIVE"
+    manage(demo, "flavor-create", "2", "1024", "10", "file")
+    bigger = compute.find_flavor("C2R1024D10file")
+    compute.resize_server(server, bigger.id)
+    compute.wait_for_server(
+        compute.get_server(server.id), status="VERIFY_RESIZE", wait=DEADLINE, interval=0.5
+    )
+    compute.confirm_server_resize(server)
+    assert cloud.until_idle(server.id) == "ACTIVE"
+    assert compute.get_server(server.id).flavor.id == bigger.id
+    # Others look at the demo's flavors.
+    manage(demo, "flavor-modify", bigger.id, "--deleted", "True")
     compute.reboot_server(server, "HARD")
     assert cloud.until_idle(server.id) == "ACTIVE"
     compute.delete_server(server)
@@ -177,57 +177,23 @@ def test_the_sdk_drives_a_server_through_its_life(cloud: Cloud, sdk: Any) -> Non
     until(lambda: "" if network.find_network("sdk-net") else "gone")
 
 
-#: The client itself, started once for several command lines: most of a call's time is loading it. Between
-#: lines it waits until no server has a task.
-_SEVERAL = """
-import contextlib, io, json, os, sys, time, urllib.request
-from openstackclient.shell import main
-
-def idle():
-    request = urllib.request.Request(os.environ["SERVERS"], headers={"X-Auth-Token": os.environ["TOKEN"]})
-    for _ in range(600):
-        servers = json.load(urllib.request.urlopen(request, timeout=60))["servers"]
-        if not any(server["SNF:task_state"] for server in servers):
-            return
-        time.sleep(0.2)
-    raise SystemExit("still busy")
-
-printed = []
-for line in json.load(sys.stdin):
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        status = main([word.replace("ADDRESS", printed[0].strip() if printed else "") for word in line])
-    if status:
-        raise SystemExit(f"{line}: {status}")
-    printed.append(output.getvalue())
-    idle()
-json.dump(printed, sys.stdout)
-"""
-
-
-def command_lines(cloud: Cloud, *lines: str) -> list[str]:
-    """Run command lines one after the other and return what each prints.
+def run_lines(cloud: Cloud, *lines: str) -> list[str]:
+    """Run command lines one after the other, each when no server has a task, and return what each prints.
 
     ``ADDRESS`` stands for what the first line printed.
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
-    environment |= {
-        "OS_CLIENT_CONFIG_FILE": str(cloud.folder / "clouds.yaml"),
-        "OS_CLOUD": "demo",
-        "TOKEN": cloud.token,
-        "SERVERS": f"{cloud.base}/cyclades/compute/v2.0/servers/detail",
-    }
-    result = subprocess.run(
-        [sys.executable, "-c", _SEVERAL], input=json.dumps([line.split() for line in lines]),
-        env=environment, capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    printed: list[str] = json.loads(result.stdout)
+    login = {"client_config_file": str(cloud.folder / "clouds.yaml"), "cloud": "demo"}
+    printed: list[str] = []
+    for line in lines:
+        words = line.replace("ADDRESS", printed[0].strip() if printed else "").split()
+        printed += command_lines(words, **login)
+        until(cloud.idle)
     return printed
 
 
 def test_the_command_line_does_a_servers_life(cloud: Cloud) -> None:
     values = "-f value -c"
-    printed = command_lines(
+    printed = run_lines(
         cloud,
         f"floating ip create Internet {values} floating_ip_address",
         "network create cli-net",
@@ -276,12 +242,19 @@ def test_libcloud_creates_lists_and_destroys(cloud: Cloud) -> None:
         ex_tenant_name=cloud.user, ex_domain_name="default", ex_force_service_region="default",
         ex_force_service_name="cyclades_compute",
     )  # fmt: skip
+    # Libcloud takes one service name for all services; the others' addresses it is told.
+    driver.image_connection._ex_force_base_url = f"{cloud.base}/cyclades/image/"
+    driver.network_connection._ex_force_base_url = f"{cloud.base}/cyclades/network/"
     size = driver.list_sizes()[0]
     image = compute_base.NodeImage(cloud.image, "Starter", driver)
     made = driver.create_node(name="libcloud", size=size, image=image)
     ((node, addresses),) = driver.wait_until_running([made], wait_period=0.5, timeout=DEADLINE)
     assert node.state == NodeState.RUNNING and addresses[0].startswith("203.0.113.")
     assert "libcloud" in [found.name for found in driver.list_nodes()]
+    assert cloud.image in [found.id for found in driver.list_images()]
+    assert driver.get_image(cloud.image).name == "Starter"
+    internet = next(found for found in driver.ex_list_networks() if found.name == "Internet")
+    assert internet.id in [subnet.network_id for subnet in driver.ex_list_subnets()]
     cloud.until_idle(node.id)
     assert driver.stop_node(node)
     cloud.until_idle(node.id)
@@ -326,3 +299,4 @@ def test_what_is_not_supported_says_so_as_the_guide_says(cloud: Cloud) -> None:
     assert wrong == []
     cloud.until_idle(server)
     httpx.delete(f"{root}/compute/v2.1/servers/{server}", headers=headers, timeout=60)
+    until(cloud.empty)

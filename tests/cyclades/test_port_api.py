@@ -272,6 +272,13 @@ def test_filters(api: NetworkApi, private_network: Network) -> None:
     found = api.get("ports?fixed_ips=ip_address%3D10.20.30.3").json()["ports"]
     assert [port["fixed_ips"][0]["ip_address"] for port in found] == ["10.20.30.3"]
     assert api.get("ports?fixed_ips=nonsense").json()["ports"] == []
+    subnet = private_network.subnets.get()
+    of_subnet = f"fixed_ips=subnet_id%3D{subnet.pk}"
+    both = create(api, private_network).json()["port"]
+    values = {"subnet": subnet, "network": private_network, "nic_id": both["id"], "ipversion": 6}
+    IPAddress.objects.create(address="2001:db8::1", **values)
+    assert len(api.get(f"ports?{of_subnet}&fixed_ips=ip_address%3D2001:db8::1").json()["ports"]) == 3
+    api.delete(f"ports/{both['id']}")
     assert len(api.get(f"ports?network_id={private_network.pk}&status=DOWN").json()["ports"]) == 2
 
 

@@ -129,8 +129,20 @@ def test_default_network_by_id_follows_the_users_rights(
     settings.CYCLADES_DEFAULT_SERVER_NETWORKS = [private_network.pk]
     assert shape(make_ports(None)) == [(0, private_network.pk, ["10.20.30.2"])]
     Network.objects.update(userid="someone-else")
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict):
         make_ports(None)
+
+
+def test_configured_networks_that_are_gone_are_passed_over(
+    make_ports: Make, private_network: Network, settings
+) -> None:
+    settings.CYCLADES_DEFAULT_SERVER_NETWORKS = [[10**6, private_network.pk]]
+    assert shape(make_ports(None)) == [(0, private_network.pk, ["10.20.30.2"])]
+    settings.CYCLADES_FORCED_SERVER_NETWORKS = [[10**6, private_network.pk]]
+    assert shape(make_ports([])) == [(0, private_network.pk, ["10.20.30.3"])]
+    settings.CYCLADES_FORCED_SERVER_NETWORKS = [10**6]
+    with pytest.raises(ServiceUnavailable):
+        make_ports([])
 
 
 def test_drained_network_lets_existing_floating_ips_attach(

@@ -24,7 +24,7 @@ from synnefo.errors import ServiceUnavailable
 pytestmark = [pytest.mark.fault, pytest.mark.db, pytest.mark.django_db]
 
 FAILURES = 2
-READ_SECONDS = 0.5
+READ_SECONDS = 2
 COOLDOWN_SECONDS = 30
 
 

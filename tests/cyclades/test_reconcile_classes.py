@@ -20,6 +20,7 @@ from cyclades.models import (
     Backend,
     BackendNetwork,
     IPAddress,
+    JobIntent,
     Network,
     NetworkState,
     Port,
@@ -92,6 +93,12 @@ def lost_disk(server, present, cluster) -> None:
         present[column] = []
 
 
+def unnamed_disk(server, present, cluster) -> None:
+    present["disk.names"] = [*present["disk.names"], None]
+    present["disk.sizes"] = [*present["disk.sizes"], 2048]
+    present["disk.uuids"] = [*present["disk.uuids"], "the-uuid"]
+
+
 def resized(server, present, cluster) -> None:
     present["beparams"] = {"vcpus": 4, "maxmem": 4096}
 
@@ -152,6 +159,22 @@ def test_a_class_of_servers_is_reported_then_mended_by_its_flag(
         assert changes(cluster) == ["DeleteInstance"]
         cluster.instances.pop("snf-999999")
     assert reconcile(capsys, "--fix-all") == {}
+
+
+def test_a_disk_without_a_name_becomes_a_volume(server, present, cluster, capsys):
+    unnamed_disk(server, present, cluster)
+    assert set(reconcile(capsys)) == {"unsynced-disks"}
+    assert reconcile(capsys, "--fix-unsynced-disks")["unsynced-disks"]["result"] == "mended"
+    volume = server.volumes.get(size=2)
+    assert JobIntent.objects.get().operation == "NAME_DISK"
+    # Until its naming is done it is no other disk.
+    assert reconcile(capsys, "--fix-all") == {}
+    JobIntent.objects.update(state="DONE")
+    present["disk.names"][-1] = f"snf-vol-{volume.pk}"
+    Volume.objects.update(created=clock.now() - timedelta(hours=1))
+    assert set(reconcile(capsys, "--fix-all")) == {"unsynced-disks"}
+    volume.refresh_from_db()
+    assert volume.status == "IN_USE"
 
 
 def test_several_backends_are_looked_at_and_one_that_is_away_is_told(

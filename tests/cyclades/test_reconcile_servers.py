@@ -305,6 +305,18 @@ def test_a_lost_event_is_replayed_from_the_job(server, present, cluster):
     assert repair.run_once().replayed == 0
 
 
+@pytest.mark.parametrize("status", ["error", "canceled"])
+def test_a_connection_that_came_to_nothing_unnoticed_leaves_no_port(
+    server, present, cluster, public_network, status
+):
+    port = add_port(server, public_network, "10.0.3.8")
+    overdue(server, Task.CONNECT, "modify")
+    job(cluster, 7, status, ops=[{"OP_ID": "OP_INSTANCE_SET_PARAMS"}])
+    assert repair.run_once().replayed == 1
+    server.refresh_from_db()
+    assert (server.task, server.ports.filter(pk=port.pk).exists()) == ("", False)
+
+
 def test_a_job_that_still_runs_is_looked_at_again_later(server, present, cluster):
     overdue(server, Task.STOP, "shutdown")
     job(cluster, 7, "running")

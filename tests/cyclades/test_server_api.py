@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cyclades.models import JobIntent, Server, ServerMetadata, Volume
+from cyclades.models import JobIntent, PortState, Server, ServerDiagnostic, ServerMetadata, Volume
 from tests.cyclades.compute_fixtures import IMAGE_ID
+from tests.cyclades.ganeti_fixtures import add_port
 
 pytestmark = pytest.mark.db
 
@@ -77,3 +78,34 @@ def test_list_has_ids_names_and_links(person, make_server):
 @pytest.mark.parametrize("suffix", ["", "/", ".json", ".xml"])
 def test_collection_takes_every_ending(person, make_server, suffix):
     assert person.api.get(f"servers{suffix}").status_code == 200
+
+
+def gateway(address: str, server_id: int, fqdn: str, owner: str) -> tuple[str, int]:
+    """A site's own rule for forwarded ports."""
+    return f"gw.{address}", 61000 + len(owner)
+
+
+def test_ports_that_a_gateway_forwards_are_told(person, make_server, public_network, settings):
+    def broken(*_: object) -> None:
+        raise RuntimeError("the site's own mistake")
+
+    settings.CYCLADES_PORT_FORWARDING = {
+        22: ("gw.example.net", 61042), 80: gateway, 443: f"{__name__}.gateway", 1: broken, 2: "no.such.rule",
+        3: ("too", "many", "parts"), 4: lambda *_: None,
+    }  # fmt: skip
+    server = make_server()
+    assert person.api.get(f"servers/{server.pk}").json()["server"]["SNF:port_forwarding"] == {}
+    add_port(server, public_network, "10.0.3.7", state=PortState.ACTIVE, public=True)
+    rule = {"host": "gw.10.0.3.7", "port": str(61000 + len(person.uuid))}
+    assert person.api.get(f"servers/{server.pk}").json()["server"]["SNF:port_forwarding"] == {
+        "22": {"host": "gw.example.net", "port": "61042"}, "80": rule, "443": rule,
+    }  # fmt: skip
+
+
+def test_a_failed_server_tells_the_last_error(person, make_server):
+    server = make_server(operstate="ERROR")
+    for level, message in (("ERROR", "old"), ("ERROR", "no space left"), ("DEBUG", "Cleanup")):
+        ServerDiagnostic.objects.create(server=server, level=level, source="image-helper", message=message)
+    shown = person.api.get(f"servers/{server.pk}").json()["server"]
+    assert shown["fault"]["message"] == "no space left"
+    assert [diagnostic["message"] for diagnostic in shown["diagnostics"]] == ["Cleanup"]

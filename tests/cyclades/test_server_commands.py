@@ -125,3 +125,55 @@ def test_server_create_refuses_disks_that_cannot_be(person, backend, flavor, ima
         with pytest.raises(CommandError):
             run("server-create", *options, "--image", image.id, "--volume", volume)
     assert not Server.objects.exists()
+
+
+def test_numbers_of_everything_are_printed_and_written(make_server, cluster, tmp_path):
+    make_server()
+    make_server(operstate=ServerState.STOPPED)
+    shown = run("stats-cyclades", "--images", "False")
+    assert set(shown) == {"datetime", "clusters", "servers", "ip_pools", "networks"}
+    assert (shown["servers"]["started"]["count"], shown["servers"]["stopped"]["count"]) == (1, 1)
+    file = tmp_path / "numbers.json"
+    run("stats-cyclades", "--json-file", str(file), "--backend", "cluster.example", "--servers", "False")
+    assert set(json.loads(file.read_text())) == {"datetime", "clusters", "images"}
+    with pytest.raises(CommandError, match="can't be written"):
+        run("stats-cyclades", "--json-file", str(tmp_path))
+    with pytest.raises(CommandError, match="99"):
+        run("stats-cyclades", "--backend", "99")
+
+
+def test_every_backend_gets_its_helpers(person, backend, flavor, image):
+    options = ["--user", person.uuid, "--image", image.id, "--flavor", str(flavor.pk), "--password", "p"]
+    for _ in range(2):
+        run("helper-servers-sync", *options, "--copies", "2", "--wait", "False", "--tags", "a,b")
+    made = Server.objects.filter(backend=backend, helper=True)
+    assert made.count() == 2
+    assert {tag for tag, _ in tags(made[0])} == {"cyclades:user:a", "cyclades:user:b"}
+    with pytest.raises(CommandError, match="password is mandatory"):
+        run("helper-servers-sync", *options[:-2])
+    with pytest.raises(CommandError, match="between 1 and 100"):
+        run("helper-servers-sync", *options, "--copies", "0")
+    backend.offline = True
+    backend.save()
+    with pytest.raises(CommandError, match="No online backend"):
+        run("helper-servers-sync", *options)
+
+
+def test_running_helpers_are_stopped_and_what_fails_is_told(person, backend, flavor, image, make_server):
+    helper = make_server(helper=True)
+    options = ["--user", person.uuid, "--image", image.id, "--flavor", str(flavor.pk), "--password", "p"]
+    with pytest.raises(CommandError, match=f"helper server {helper.pk} was not stopped") as caught:
+        run("helper-servers-sync", *options)
+    assert caught.value.returncode == 2
+
+
+def test_the_password_of_the_console_proxy_that_everybody_knows_is_warned_of(settings):
+    from cyclades.checks import check_console_proxies
+    from cyclades.console.proxies import DEFAULT
+
+    settings.CYCLADES_VNCAUTHPROXY_OPTS = [DEFAULT]
+    assert [found.id for found in check_console_proxies(None)] == ["cyclades.W001"]
+    settings.CYCLADES_VNCAUTHPROXY_OPTS = {"auth_password": "another"}
+    assert check_console_proxies(None) == []
+    settings.CYCLADES_VNCAUTHPROXY_OPTS = [{"auth_pass": "x"}]
+    assert [found.id for found in check_console_proxies(None)] == ["cyclades.E001"]

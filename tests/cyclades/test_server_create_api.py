@@ -260,3 +260,10 @@ def test_alias_of_boot_from_volume_clients(person, create_body):
 def test_image_may_come_from_the_block_device(create):
     device = {"source_type": "image", "uuid": IMAGE_ID, "boot_index": 0, "volume_size": 20}
     assert create(imageRef="", block_device_mapping_v2=[device]).status_code == 202
+
+
+def test_image_may_be_left_out_where_a_block_device_has_it(person, create_body):
+    del create_body["imageRef"]
+    device = {"source_type": "image", "uuid": IMAGE_ID, "boot_index": 0, "volume_size": 20}
+    body = create_body | {"block_device_mapping_v2": [device]}
+    assert person.api.post("servers", {"server": body}).status_code == 202

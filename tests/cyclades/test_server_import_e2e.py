@@ -89,7 +89,9 @@ def test_foreign_nics_need_to_be_replaced(cloud, person, image, flavor, instance
     instance(None)
     with pytest.raises(CommandError, match="--new-nics"):
         run(cloud, person, image, flavor)
-    run(cloud, person, image, flavor, "--new-nics")
+    with pytest.raises(CommandError, match="not in project nowhere"):
+        run(cloud, person, image, flavor, "--new-nics", "--project", "nowhere")
+    run(cloud, person, image, flavor, "--new-nics", "--project", person.uuid)
     cloud.until(lambda: not Server.objects.get().task)
     port = Server.objects.get().ports.get()
     assert (port.state, port.network) == (PortState.ACTIVE, public_network)

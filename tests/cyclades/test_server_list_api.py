@@ -110,3 +110,12 @@ def test_bad_paging_is_400(person, query):
 def test_filters(person, make_server, query, found):
     make_server(name="web")
     assert bool(ids(person.api.get(f"servers?{query}"))) is found
+
+
+def test_a_reboot_is_found_by_the_status_that_is_shown(person, make_server):
+    still, asked = make_server(), make_server(task="REBOOT")
+    seen = make_server(backendopcode="OP_INSTANCE_REBOOT", backendjobstatus="running")
+    over = make_server(backendopcode="OP_INSTANCE_REBOOT", backendjobstatus="success")
+    for status, wanted in (("ACTIVE", [still, over]), ("REBOOT", [asked, seen])):
+        answer = person.api.get(f"servers/detail?status={status}").json()["servers"]
+        assert [(s["id"], s["status"]) for s in answer] == [(server.pk, status) for server in wanted]

@@ -78,7 +78,10 @@ def test_version_documents_need_no_token(client, path):
 
 
 def test_extensions(person):
-    assert person.api.get("extensions").json() == {"extensions": []}
+    listed = person.api.get("extensions").json()["extensions"]
+    assert {"SNF", "OS-EXT-STS"} <= {extension["alias"] for extension in listed}
+    assert all(set(e) == {"alias", "name", "description", "namespace", "updated", "links"} for e in listed)
+    assert person.api.get("extensions/SNF").json() == {"extension": listed[0]}
     assert person.api.get("extensions/zzz").status_code == 404
 
 

@@ -46,6 +46,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     Task.ATTACH_VOLUME: (OK, OK, BUSY, BAD, BUSY, BAD),
     Task.DETACH_VOLUME: (OK, OK, BUSY, BAD, BUSY, BAD),
     Task.DELETE_VOLUME: (OK, OK, BUSY, BAD, BUSY, BAD),
+    Task.GROW_VOLUME: (OK, OK, BUSY, BAD, BUSY, BAD),
     Access.FIREWALL: (OK, OK, BUSY, BAD, BUSY, BAD),
     Task.REASSIGN: (OK, OK, OK, OK, BUSY, BAD),
     Task.DESTROY: (OK, OK, OK, OK, BUSY, OK),

@@ -22,7 +22,9 @@ from gtools.snapshots.sources import Places
 from gtools.snapshots.storing import open_store
 from pithos.blocks.opened import block_store
 from synnefo import amqp, clock, messages
+from synnefo.credentials import Credentials
 from synnefo.errors import ServiceUnavailable
+from synnefo.models import Notification
 from tests.cyclades.image_fixtures import STORE, ImageUser
 from tests.cyclades.snapshot_fixtures import event, make_volume, volume  # noqa: F401
 from tests.cyclades.test_network_api import fault
@@ -67,9 +69,11 @@ def empty_map() -> str:
     return name
 
 
-def tell(snapshot: dict[str, Any], status: str, mapfile: str | None = None) -> None:
+def tell(snapshot: dict[str, Any], status: str, mapfile: str | None = None, progress: object = 0) -> None:
     job = SnapshotJob.objects.get(snapshot_id=snapshot["id"])
-    handlers.prepare(event(job.pk, snapshot["id"], status, mapfile))
+    told = event(job.pk, snapshot["id"], status, mapfile)
+    told.job_fields["disks"][0][1]["progress"] = progress
+    handlers.prepare(told)
 
 
 def status_of(user: ImageUser, snapshot: dict[str, Any]) -> str:
@@ -103,7 +107,10 @@ def test_a_snapshot_is_an_object_and_an_image_from_the_beginning(owner: ImageUse
 def test_the_node_s_word_makes_it_available_once(owner: ImageUser, volume: Volume) -> None:
     snapshot = create(owner, volume)
     assert snapshot["display_name"] == f"Snapshot of volume '{volume.pk}'"
-    tell(snapshot, "running")
+    for said, shown in ((0, 0), (42, "42%"), ("x", 0), (300, "99%")):
+        tell(snapshot, "running", progress=said)
+        listed = call(owner, "GET", "snapshots").json()["snapshots"][0]
+        assert listed["os-extended-snapshot-attribute:progress"] == shown
     assert status_of(owner, snapshot) == "CREATING"
     tell(snapshot, "success", empty_map())
     assert status_of(owner, snapshot) == "AVAILABLE"
@@ -277,6 +284,17 @@ def test_cinder_s_shape(owner: ImageUser, volume: Volume) -> None:
     assert len(rest) + len(call(owner, "GET", "snapshots?limit=1", version="v3").json()["snapshots"]) <= 2
 
 
+def test_limits_count_the_users_own(owner: ImageUser, reader: ImageUser, volume: Volume) -> None:
+    create(owner, volume)
+    from cyclades.logic.snapshots import count_own
+
+    for user, used in ((owner, 1), (reader, 0)):
+        credentials = Credentials(
+            user_id=user.uuid, projects=frozenset({user.uuid}), default_project=user.uuid
+        )
+        assert count_own(credentials) == used
+
+
 def test_changes_since(owner: ImageUser, volume: Volume) -> None:
     create(owner, volume)
     from urllib.parse import quote
@@ -319,6 +337,9 @@ def test_a_volume_of_a_shared_server_can_be_copied_by_its_project(
     snapshot = create(reader, volume)
     assert snapshot["user_id"] == reader.uuid
     assert set(objects(reader)) == {snapshot["display_name"]}
+    tell(snapshot, "success", empty_map())
+    told = Notification.objects.values_list("user", "kind")
+    assert list(told) == [(reader.uuid, "snapshot.done")]
 
 
 def test_an_image_of_a_server_is_a_snapshot_of_its_system_disk(owner: ImageUser, volume: Volume) -> None:

@@ -415,6 +415,16 @@ def test_detach_as_the_storage_can(person, host, make_volume, settings):
     assert JobIntent.objects.get().payload["body"]["keep_disks"] is True
 
 
+def test_an_own_volume_comes_back_from_a_server_that_is_shared_no_more(person, host, make_volume):
+    Server.objects.update(userid="a-friend", project="common")
+    mine = make_volume(machine=host, index=1, status=VolumeStatus.IN_USE, backendjobid=5)
+    other = make_volume(machine=host, index=2, status=VolumeStatus.IN_USE, backendjobid=5, charged=False)
+    Volume.objects.filter(pk=other.pk).update(userid="a-friend", project="common")
+    path = f"servers/{host.pk}/os-volume_attachments"
+    assert fault(person.api.delete(f"{path}/{other.pk}"))[0] == 404
+    assert person.api.delete(f"{path}/{mine.pk}").status_code == 202
+
+
 def test_detach_refuses_what_is_not_there(person, host, make_volume, make_server, volume_type):
     def detach(volume: Volume):
         return person.api.delete(f"servers/{host.pk}/os-volume_attachments/{volume.pk}")

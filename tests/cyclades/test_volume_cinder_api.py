@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cyclades.models import Volume, VolumeMetadata, VolumeStatus, VolumeTypeSpec
+from cyclades.ganeti.opcodes import Opcode
+from cyclades.logic import server_events
+from cyclades.models import JobIntent, Server, Volume, VolumeMetadata, VolumeStatus, VolumeTypeSpec
 from tests.cyclades.compute_fixtures import GIB
+from tests.cyclades.ganeti_fixtures import disk_of, op_event
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.usefixtures("submitted")]
 
@@ -146,9 +149,43 @@ def test_a_volume_without_data_grows_and_is_charged(cinder, make_volume, person,
     assert extend(volume, 7) == 202
     assert person.usage("cyclades.disk") == (7 * GIB, 0)
     assert [extend(volume, size) for size in (7, 3, 0, "9", 201, None)] == [400] * 6
+    settings.GANETI_DETACH_METHODS = {}
     assert extend(make_volume(backendjobid=9), 9) == 501
     settings.CYCLADES_VOLUME_MAX_SIZE = 20000
     assert extend(volume, 10001) == 413
+
+
+def test_a_volume_with_data_grows_by_a_job_or_with_its_next_attachment(
+    cinder, make_volume, make_server, person, settings
+):
+    def extend(volume: Volume):
+        return cinder.post(f"volumes/{volume.pk}/action", {"os-extend": {"new_size": 7}}).status_code
+
+    apart = make_volume(backendjobid=9)
+    settings.GANETI_DETACH_METHODS = {apart.volume_type.provider: "keep_data"}
+    assert extend(apart) == 202
+    apart.refresh_from_db()
+    assert apart.size == 7
+    server = make_server()
+    volume = make_volume(machine=server, index=1, status=VolumeStatus.IN_USE, backendjobid=9)
+    root = make_volume(machine=server, index=0, status=VolumeStatus.IN_USE, backendjobid=9)
+    assert extend(root) == 400
+    assert extend(volume) == 202
+    assert JobIntent.objects.get(server=server).payload == {
+        "action": "grow-disk",
+        "body": {"disk": 1, "amount": 7168, "absolute": True},
+    }
+    assert extend(volume) == 400
+    Server.objects.update(task_job_id=100)
+    server = Server.objects.select_related("flavor", "backend").get()
+    disks = (disk_of(root), disk_of(volume, 7))
+    event = op_event(server, Opcode.INSTANCE_GROW_DISK, instance_disks=disks)
+    used, reserved = person.usage("cyclades.disk")
+    server_events.apply(server, event)
+    volume.refresh_from_db()
+    assert (volume.size, volume.status) == (7, VolumeStatus.IN_USE)
+    assert reserved == 2 * GIB
+    assert person.usage("cyclades.disk") == (used, 0)
 
 
 def test_limits_and_quota_come_from_the_books(cinder, make_volume, person):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -20,20 +17,9 @@ from cyclades.logic.registration import service_definitions
 from cyclades.models import Backend, Flavor, Server, Volume, VolumeStatus, VolumeType
 from synnefo import clock
 from tests.cyclades.compute_fixtures import QUOTA
+from tests.lab.programs import command_lines
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-#: The client itself, started once for several command lines: most of a call's time is loading it.
-_SEVERAL = """
-import contextlib, io, json, sys
-from openstackclient.shell import main
-printed = []
-for line in json.load(sys.stdin):
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        status = main(line)
-    printed.append([status or 0, output.getvalue()])
-json.dump(printed, sys.stdout)
-"""
 
 
 @pytest.fixture
@@ -62,16 +48,7 @@ def login(live_server: LiveServer, settings: Settings, monkeypatch: pytest.Monke
 
 def openstack(login: dict[str, str], *lines: list[str]) -> list[Any]:
     """Run command lines of the client and return the JSON that each prints."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
-    environment |= {f"OS_{name.upper()}": value for name, value in login.items()}
-    done = subprocess.run(
-        [sys.executable, "-c", _SEVERAL], input=json.dumps(lines), env=environment,
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
-    assert [status for status, _ in answers] == [0] * len(lines), done.stderr
-    return [json.loads(text) if text.strip() else None for _, text in answers]
+    return [json.loads(text) if text.strip() else None for text in command_lines(*lines, **login)]
 
 
 def test_the_command_line_keeps_volumes(login: dict[str, str]) -> None:

@@ -99,17 +99,26 @@ def test_what_fails_is_tried_again_by_the_repair_task(doomed, cluster: FakeClust
     assert volume_deletion.run_queue() == 0
 
 
-def test_the_cluster_that_had_the_volume_comes_first(doomed, cluster: FakeCluster, backend):
+def test_a_cluster_without_the_data_is_not_asked_for_ever(doomed, backend):
+    Volume.objects.update(backend=backend)
+    handle(removed(doomed, "error", operation=Opcode.INSTANCE_CREATE))
+    doomed.refresh_from_db()
+    assert (doomed.backend, doomed.status) == (None, VolumeStatus.DELETING)
+
+
+def test_the_cluster_that_had_the_volume_is_asked(doomed, cluster: FakeCluster, backend):
     others = [
         Backend.objects.create(
             clustername=f"c{i}", index=i, disk_templates=["ext"], updated=clock.now(), drained=i == 2
         )
         for i in (1, 2)
     ]
-    order = [b.pk for b in volume_deletion._backends(doomed)]
-    assert order[-1] == others[1].pk
+    doomed.backend = backend
+    assert volume_deletion._backends(doomed) == [backend]
     doomed.backend = others[1]
-    assert volume_deletion._backends(doomed)[0] == others[1]
+    assert volume_deletion._backends(doomed) == [others[1]]
+    doomed.backend = None
+    assert volume_deletion._backends(doomed)[-1] == others[1]
     Backend.objects.update(offline=True)
     volume_deletion.advance(doomed.pk)
     assert not cluster.calls

@@ -14,6 +14,7 @@ from cyclades.logic import (
     volume_attachments,
     volume_create,
     volume_deletion,
+    volume_growth,
 )
 from cyclades.models import IntentState, JobIntent, Server, ServerState, Task, Volume, VolumeStatus
 from synnefo import clock
@@ -215,6 +216,15 @@ def test_the_owner_of_the_volume_pays_not_that_of_the_server(host, make_volume, 
     assert (used(stranger), used(person)) == (8, 0)
 
 
+def test_a_job_of_a_server_that_is_being_made_charges_its_volumes_no_second_time(host, person):
+    Server.objects.filter(pk=host.pk).update(operstate=ServerState.BUILD)
+    root = root_of(host)
+    Volume.objects.filter(pk=root.pk).update(status=VolumeStatus.CREATING, backendjobid=None)
+    before = used(person)
+    report(host, [root_of(host)])
+    assert (state(root), used(person)) == ("IN_USE", before)
+
+
 def test_an_unnamed_disk_becomes_a_volume_and_is_charged_with_its_next_report(host, person):
     stray = InstanceDisk(name=None, size=3 * 1024, uuid="the-uuid")
     report(host, [root_of(host), stray])
@@ -290,3 +300,26 @@ def test_a_failed_build_leaves_new_volumes_failed_and_old_ones_free(host, make_v
     report(host, None, "error", opcode=Opcode.INSTANCE_CREATE)
     assert (state(new), state(old)) == ("ERROR", "AVAILABLE")
     assert old.machine_id is None
+
+
+def test_a_growth_that_nobody_saw_is_charged_once_when_the_disks_are_seen(host, make_volume, person):
+    volume = make_volume(machine=host, index=1, status=VolumeStatus.IN_USE, backendjobid=9)
+    before = person.usage(DISK)[0]
+    volume_growth.extend(person.credentials, volume_id=volume.pk, new_size=8)
+    submitted_job(host)
+    report(host, None, opcode=Opcode.INSTANCE_GROW_DISK)
+    assert (fresh(host).task, person.usage(DISK)) == ("", (before, 0))
+    report(host, [root_of(host), disk_of(volume, 8)], job=JOB + 1, at=5)
+    assert person.usage(DISK) == (before + 3 * GIB, 0)
+
+
+def test_a_growth_that_was_overtaken_is_charged_once(host, make_volume, person):
+    volume = make_volume(machine=host, index=1, status=VolumeStatus.IN_USE, backendjobid=9)
+    before = person.usage(DISK)[0]
+    volume_growth.extend(person.credentials, volume_id=volume.pk, new_size=8)
+    submitted_job(host)
+    report(host, None, job=JOB + 1, at=10)
+    report(host, [root_of(host), disk_of(volume, 8)], opcode=Opcode.INSTANCE_GROW_DISK, at=5)
+    assert (fresh(host).task, person.usage(DISK)) == ("", (before, 0))
+    report(host, [root_of(host), disk_of(volume, 8)], job=JOB + 2, at=20)
+    assert person.usage(DISK) == (before + 3 * GIB, 0)

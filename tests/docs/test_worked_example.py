@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.lab.instance import free_ports
+from tests.lab.demo import Demo
 
-pytestmark = pytest.mark.functional
+#: Seconds; the first one starts the demo.
+pytestmark = [pytest.mark.functional, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: In this order, on one demo cloud: the administrator's example ends with terms that nobody has signed.
 GUIDES = (
+    "README.md",
     "docs/users/getting-started.md",
     "docs/users/object-storage.md",
     "docs/users/images.md",
+    "docs/users/servers.md",
+    "docs/users/volumes.md",
     "docs/administrators/cyclades.md",
     "docs/administrators/identity-example.md",
 )
-START_SECONDS = 150
 #: A line that no command of the guide prints; it follows the output of each block.
 MARK = "--8<-- end of block"
 
@@ -55,48 +52,24 @@ def blocks_of(text: str) -> list[Block]:
     ]
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory with a running demo cloud in ``var/demo``, as a reader of the guides has it."""
-    tmp_path = tmp_path_factory.mktemp("guides")
-    (tmp_path / "bin").mkdir()
-    command = tmp_path / "bin/snf-manage"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/manage.py "$@"\n')
-    command.chmod(0o755)
-    port = free_ports(1)[0]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNNEFO_")}
-    with (tmp_path / "demo.log").open("wb") as log:
-        launcher = subprocess.Popen(
-            [sys.executable, "-m", "synnefo.demo", "--port", str(port), "--data", tmp_path / "var/demo"],
-            cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while "Your cloud is running" not in (said := (tmp_path / "demo.log").read_text()):
-            assert launcher.poll() is None and time.monotonic() < deadline, f"no demo: {said}"
-            time.sleep(0.2)
-        yield tmp_path
-    finally:
-        launcher.send_signal(signal.SIGINT)
-        try:
-            launcher.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            # Its processes end with it: they asked the kernel for that.
-            launcher.kill()
-            launcher.wait()
+def demo_s_words(text: str, demo: Demo) -> str:
+    """Return *text* with this demo's address, and where this test's ``snf-manage`` is."""
+    return text.replace("http://127.0.0.1:8000", demo.base_url).replace(".venv/bin/snf-manage", "snf-manage")
+
+
+def test_the_readme_shows_what_the_demo_says(demo: Demo) -> None:
+    text = demo_s_words((ROOT / "README.md").read_text(), demo)
+    shown = text[text.index("Your cloud is running") :].partition("```")[0].strip()
+    said = demo.banner[demo.banner.index("Your cloud is running") :].replace(str(demo.data), "var/demo")
+    assert said.startswith(f"{shown}\n\n")
 
 
 @pytest.mark.parametrize("guide", GUIDES)
-def test_the_blocks_of_the_guide_print_what_it_says(demo: Path, guide: str) -> None:
-    blocks = blocks_of((ROOT / guide).read_text())
+def test_the_blocks_of_the_guide_print_what_it_says(demo: Demo, guide: str) -> None:
+    blocks = blocks_of(demo_s_words((ROOT / guide).read_text(), demo))
     script = "set -euo pipefail\n" + f"echo '{MARK}'\n".join(block.commands for block in blocks)
-    (demo / "guide.sh").write_text(script)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNNEFO_")}
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    ran = subprocess.run(
-        ["bash", "guide.sh"], cwd=demo, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**environment, "PATH": f"{demo / 'bin'}:{environment['PATH']}"}, text=True, timeout=280,
-    )  # fmt: skip
+    (demo.folder / "guide.sh").write_text(script)
+    ran = demo.shell(demo.folder / "guide.sh", timeout=500)
     printed = ran.stdout.split(f"{MARK}\n")
     differing = [
         f"{guide}:{block.line} says\n{block.printed}but printed\n{actual}"

@@ -11,6 +11,8 @@ from django.core.cache import cache
 from astakos import public
 from tests.conftest import started
 from tests.e2e.cloud_user import NETWORK, CloudUser
+from tests.e2e.guest import Guest, Guests
+from tests.lab.burnin import register_guest_image
 from tests.lab.cloud import Cloud, SimulatedCloud
 from tests.lab.guest import guest_image
 from tests.lab.instance import Unavailable
@@ -38,7 +40,7 @@ def real_cloud() -> Iterator[Cloud]:
         guest_image()
     except Unavailable as error:
         pytest.skip(why_missing(str(error)))
-    for cloud in _cloud(Cloud(hypervisor="kvm")):
+    for cloud in _cloud(Cloud(hypervisor="kvm", fast_boot=True)):
         with cloud.client() as client:
             # Servers whose orders name no network use these.
             for _ in range(_ADDRESSES):
@@ -57,6 +59,25 @@ def user(real_cloud: Cloud) -> Iterator[CloudUser]:
     """The demo user of the real cloud."""
     with real_cloud.client() as client:
         yield CloudUser(client, real_cloud.credentials["user_uuid"])
+
+
+@pytest.fixture(scope="session")
+def image(real_cloud: Cloud) -> str:
+    """The lab's guest image, uploaded to Pithos and registered by the demo user."""
+    return register_guest_image(real_cloud)
+
+
+@pytest.fixture(scope="session")
+def guests(real_cloud: Cloud, image: str) -> Iterator[Guests]:
+    """The maker of the guest that tests share."""
+    with real_cloud.client() as client:
+        yield Guests(real_cloud, CloudUser(client, real_cloud.credentials["user_uuid"]), image)
+
+
+@pytest.fixture
+def guest(guests: Guests) -> Guest:
+    """A running guest, the same for all tests until one removes it."""
+    return guests.running()
 
 
 @pytest.fixture

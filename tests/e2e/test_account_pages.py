@@ -11,13 +11,13 @@ from django.core.cache import cache
 from django.test import Client
 
 from astakos.logic import oauth2_clients, terms
-from astakos.models import Resource, User
+from astakos.models import MembershipState, ProjectMembership, Resource, User
 from synnefo.credentials import Credentials
 from tests.astakos.conftest import SERVICES, Api, Person, public
 from tests.astakos.project_world import ProjectWorld, make_world
-from tests.e2e.browser import UI, Watched, problems_in_all_looks
+from tests.e2e.browser import RULES, UI, Watched, problems_in_all_looks, violations
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 PASSWORD = "correct horse battery"
 VISITOR_PAGES = (
     "signup", "local/password_reset", "local/password_reset/done", "local/password/reset/complete",
@@ -123,12 +123,92 @@ def test_members_pages_are_accessible(browser: Any, world: ProjectWorld, setting
     page.get_by_test_id("close-notice").wait_for(state="detached")
     assert not tab.open("profile").get_by_test_id("close-notice").count()
     page.get_by_test_id("quota-chip").get_by_text("%").wait_for()
+    many_members_at_once(tab, uuid)
+    a_long_choice(page)
     tab.close()
+    assert {row.state for row in ProjectMembership.objects.all()} >= {MembershipState.REJECTED}
     reviewer = Watched(browser, world_url(world), locale="el")
     sign_in(reviewer, "ada@lab.example")
     assert judged(reviewer, ("projects", review, f"projects/{uuid}/members")) == {}
     assert reviewer.page.locator("html").get_attribute("lang") == "el"
     reviewer.close()
+
+
+def many_members_at_once(tab: Watched, uuid: str) -> None:
+    """Select a member and somebody who asks to be one: what is for both, what for one, and then do it."""
+    page = tab.open(f"projects/{uuid}/members")
+    page.get_by_test_id("columns").locator("summary").click()
+    page.locator("#show-joined").uncheck()
+    page.get_by_test_id("save-columns").click()
+    page.get_by_role("columnheader", name="Joined").wait_for(state="detached")
+    page.get_by_test_id("select-page").check()
+    bar, remove = page.get_by_test_id("bulk-bar"), page.get_by_test_id("bulk-remove")
+    bar.get_by_text("2 selected", exact=True).wait_for()
+    assert remove.get_attribute("aria-disabled") == "true"
+    assert "1 of the 2" in remove.get_attribute("title")
+    assert violations(page, {"type": "tag", "values": RULES}) == []
+    assert page.evaluate(PATCHED) == ["some", "all", 2, "New name"]
+    bar.get_by_role("button", name="Select only the 1").click()
+    bar.get_by_text("1 selected", exact=True).wait_for()
+    dialog = page.get_by_role("dialog", name="Reject 1 request")
+    for key in ("Escape", "Enter"):
+        page.get_by_test_id("bulk-reject").press("Enter")
+        dialog.wait_for()
+        assert page.evaluate("document.activeElement.name") == "reason"
+        if key == "Escape":
+            assert violations(page, {"type": "tag", "values": RULES}) == []
+            page.keyboard.press(key)
+            dialog.wait_for(state="detached")
+            assert page.evaluate("document.activeElement.dataset.testid") == "bulk-reject"
+    page.keyboard.type("There is no room.")
+    dialog.get_by_test_id("confirm").press("Enter")
+    page.get_by_text("1 membership changed.").wait_for()
+
+
+#: Brings a list up to date with another name in it, while its row has the focus and afterwards; says what
+#: was done, what is selected, and the name.
+PATCHED = """async () => {
+  const { patchRows } = await import("/static/branding/js/rows.js");
+  const holder = document.querySelector("[data-live*=members]");
+  const answer = new DOMParser().parseFromString(holder.innerHTML, "text/html").body;
+  answer.querySelector("tbody td[data-label]").textContent = "New name";
+  holder.querySelector("tbody td[data-label]").closest("tr").querySelector("a, input").focus();
+  const held = patchRows(holder, answer);
+  document.activeElement.blur();
+  const done = patchRows(holder, answer);
+  return [held, done, holder.querySelectorAll("tbody input:checked").length,
+          holder.querySelector("tbody td[data-label]").textContent];
+}"""
+#: Puts a choice of twenty things into the page.
+LONG_CHOICE = """async () => {
+  const { enableComboboxes } = await import("/static/branding/js/combobox.js");
+  const label = Object.assign(document.createElement("label"), { htmlFor: "thing", textContent: "Thing" });
+  const select = Object.assign(document.createElement("select"), { id: "thing", name: "thing" });
+  select.dataset.combobox = "";
+  for (let i = 0; i < 20; i += 1) select.add(new Option(`Project ${i}, Αθήνα`, `p${i}`));
+  document.querySelector("main").prepend(label, select);
+  enableComboboxes();
+}"""
+
+
+def a_long_choice(page: Any) -> None:
+    """Type in a long list and choose by keyboard; what is nothing to choose goes away."""
+    page.evaluate(LONG_CHOICE)
+    box = page.get_by_role("combobox", name="Thing")
+    box.fill("αθηνα 17")
+    assert page.locator("#thing-list > li").all_inner_texts() == ["Project 17, Αθήνα"]
+    assert box.get_attribute("aria-activedescendant") == "thing-list-0"
+    assert violations(page, {"type": "tag", "values": RULES}) == []
+    box.press("Enter")
+    assert (page.locator("#thing").input_value(), box.get_attribute("aria-expanded")) == ("p17", "false")
+    box.fill("nothing like it")
+    box.press("Escape")
+    box.blur()
+    assert box.input_value() == "Project 17, Αθήνα"
+    box.press("ArrowDown")
+    box.press("ArrowDown")
+    box.press("Enter")
+    assert page.locator("#thing").input_value() == "p18"
 
 
 def world_url(world: ProjectWorld) -> str:

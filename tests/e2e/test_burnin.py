@@ -16,8 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SUITES = ("FlavorsTestSuite", "ImagesTestSuite", "ServerTestSuite")
 
 
-def test_the_suites_with_a_guest_pass(real_cloud: Cloud, tmp_path: Path) -> None:
-    burnin.register_guest_image(real_cloud)
+def test_the_suites_with_a_guest_pass(real_cloud: Cloud, image: str, tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     result = burnin.run(
         real_cloud,

@@ -1,59 +1,17 @@
 """Screens of real guests: with a viewer of RFB, and in a browser with the page of the site."""
 
-# ruff: noqa: F811
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.browser import Watched, problems_in_all_looks
-from tests.e2e.cloud_user import COMPUTE, CloudUser, eventually
-from tests.e2e.test_real_ganeti import BOOT_SECONDS, address_of, image  # noqa: F401
-from tests.lab.cloud import Cloud
-from tests.lab.instance import wait_until
+from tests.e2e.guest import NAME, Guest
 from tests.lab.rfb_client import Refused, RfbClient
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-
-
-class Guest:
-    """A running server, and what stands on its screen."""
-
-    def __init__(self, cloud: Cloud, user: CloudUser, image: str) -> None:
-        self.cloud, self.user = cloud, user
-        ordered = user.create_server("screen & keys", image, user.smallest_flavor()["id"])
-        self.id, self._password = ordered["id"], ordered["adminPass"]
-        self._address = address_of(user.wait_server(self.id, "ACTIVE", timeout=180))
-        wait_until(lambda: cloud.cluster.guest_answers(self._address), timeout=BOOT_SECONDS, what="the guest")
-
-    def ask(self, expect: int = 200, **action: Any) -> Any:
-        return self.user.call("POST", f"{COMPUTE}/servers/{self.id}/action", expect=expect, json=action)
-
-    def shows(self, text: str) -> None:
-        """Wait until the text is on the guest's first terminal."""
-
-        def check() -> None:
-            screen = self.cloud.cluster.guest_shell(self._address, "cat /dev/vcs1", password=self._password)
-            assert text in screen, screen
-
-        eventually(check, timeout=BOOT_SECONDS)
-
-
-@pytest.fixture(scope="module")
-def guest(real_cloud: Cloud, image: str) -> Iterator[Guest]:
-    with real_cloud.client() as client:
-        user = CloudUser(client, real_cloud.credentials["user_uuid"])
-        guest = Guest(real_cloud, user, image)
-        yield guest
-        user.delete_server(guest.id)
-        eventually(lambda: _is_deleted(user, guest.id))
-
-
-def _is_deleted(user: CloudUser, server_id: int) -> None:
-    assert user.server(server_id)["status"] == "DELETED"
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
 def test_a_viewer_sees_the_guest_and_types_into_it(guest: Guest) -> None:
@@ -90,7 +48,7 @@ def test_a_browser_shows_the_guest_and_types_into_it(guest: Guest, browser: Any)
     page.goto(url)
     page.get_by_test_id("console-state").get_by_text("Connected").wait_for()
     assert page.evaluate("location.href").count("password") == 0
-    assert page.title().startswith("screen & keys")
+    assert page.title().startswith(NAME)
     page.locator("canvas").wait_for()
     page.keyboard.type("by browser")
     guest.shows("by browser")
@@ -106,9 +64,3 @@ def test_a_browser_shows_the_guest_and_types_into_it(guest: Guest, browser: Any)
     page.reload()
     page.locator("#note-text").get_by_text("This address opens no console").wait_for()
     tab.close()
-
-
-def test_a_stopped_guest_has_no_console(guest: Guest) -> None:
-    guest.user.action(guest.id, shutdown={})
-    guest.user.wait_server(guest.id, "STOPPED")
-    assert "STOPPED" in guest.ask(expect=400, console={"type": "vnc"})["badRequest"]["message"]

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.browser import EMAIL, PASSWORD, UI, Watched, problems_in_all_looks
+from astakos.models import User
+from synnefo import notifications
+from tests.e2e.browser import EMAIL, PASSWORD, RULES, UI, Watched, problems_in_all_looks, violations
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900),
 ]
 
 VISITOR_PAGES = ("login", "nowhere")
@@ -80,6 +83,44 @@ def test_menus_dialogs_and_themes_work_by_keyboard(browser: Any, site: str) -> N
     page.reload()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     tab.close()
+
+
+def judged(page: Any) -> list[str]:
+    """Return what axe finds in the page as it is, in one look."""
+    return violations(page, {"type": "tag", "values": RULES})
+
+
+def test_search_tray_and_shortcuts_by_keyboard_alone(browser: Any, site: str) -> None:
+    maria = User.objects.get(email=EMAIL)
+    notifications.tell([maria.uuid], "membership.accepted", f"project:{maria.uuid}", project="genome")
+    tab = Watched(browser, site, scheme="dark")
+    tab.sign_in()
+    page = tab.page
+    page.locator("[data-bell-count]").filter(has_text="1").wait_for()
+    page.keyboard.press("n")
+    page.get_by_test_id("note").wait_for()
+    problems = judged(page)
+    page.get_by_test_id("action-mark-read").focus()
+    page.keyboard.press("Enter")
+    page.locator("[data-bell-count]").wait_for(state="hidden")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.testid") == "nav-notifications"
+    page.keyboard.press("Control+k")
+    page.keyboard.type("usag")
+    page.get_by_role("option", name="Usage").wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('aria-activedescendant')") == "hit-page-1"
+    problems += judged(page)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/resources")
+    page.keyboard.press("?")
+    page.get_by_test_id("action-shortcuts-off").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/_ui/shortcuts")
+    problems += judged(page)
+    page.keyboard.press("/")
+    assert not page.get_by_test_id("search-box").is_visible()
+    tab.close()
+    assert problems == []
 
 
 def test_the_areas_are_a_drawer_on_narrow_screens(browser: Any, site: str) -> None:

@@ -14,6 +14,7 @@ from tests.e2e.browser import EMAIL, PASSWORD, UI, problems_in_all_looks
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900),
 ]
 
 
@@ -25,7 +26,7 @@ def page(browser: Any, site: str, settings: Any) -> Iterator[Any]:
     settings.ASTAKOS_BASE_URL = f"{address}/astakos"
     context = browser.new_context(base_url=address, reduced_motion="reduce")
     tab = context.new_page()
-    tab.set_default_timeout(10_000)
+    tab.set_default_timeout(120_000)
     tab.broken = []
     tab.on("pageerror", lambda error: tab.broken.append(str(error)))
     tab.on("console", lambda line: tab.broken.append(line.text) if "Content Security" in line.text else None)

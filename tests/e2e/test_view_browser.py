@@ -14,7 +14,7 @@ from django.core.cache import cache
 from tests.pithos.conftest import Person, blocks, make_user, maria, registered  # noqa: F401
 from tests.pithos.view_site import Site, site  # noqa: F401
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def page(browser: Any, site: Site, maria: Person) -> Iterator[Any]:
     cache.clear()
     context = browser.new_context(locale="en")
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(120_000)
     page.on("console", lambda message: print(message.text))  # shown when a test fails
     yield page
     context.close()

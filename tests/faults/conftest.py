@@ -17,7 +17,7 @@ def impatient_site() -> Iterator[Site]:
     """A site that cuts off dawdling clients after seconds instead of a minute."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYNNEFO_HEAD_SECONDS", str(HEAD_SECONDS))
-        patch.setenv("SYNNEFO_SILENCE_SECONDS", "4")
-        site = started(Site)
+        patch.setenv("SYNNEFO_SILENCE_SECONDS", "8")
+        site = started(lambda: Site(filled=False))
     yield site
     site.stop()

@@ -1,4 +1,4 @@
-"""A 1 GiB object passes through a web worker without staying in its memory."""
+"""A large object passes through a web worker without staying in its memory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.site import Site
-from tests.conftest import started
 
 pytestmark = [pytest.mark.fault, pytest.mark.functional]
 
-SIZE = 1 << 30
+#: Many times what a worker may keep of it; more would only take longer.
+SIZE = 256 << 20
 #: What repeats in the object: two blocks, so that the disk is not what is tested.
 PIECE = hashlib.shake_256(b"piece").digest(8 << 20)
 GROWTH = 64 << 20
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    site = started(Site)
-    yield site
-    site.stop()
 
 
 def workers(master: int) -> list[int]:
@@ -48,7 +41,8 @@ def content() -> Iterator[bytes]:
         yield PIECE
 
 
-def test_memory_does_not_grow_with_the_object(site: Site) -> None:
+def test_memory_does_not_grow_with_the_object(impatient_site: Site) -> None:
+    site = impatient_site
     token = {"X-Auth-Token": site.credentials["token"]}
     path = f"/pithos/object-store/v1/{site.credentials['uuid']}/big"
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=120)
@@ -61,6 +55,8 @@ def test_memory_does_not_grow_with_the_object(site: Site) -> None:
         assert ask("PUT", path, headers=token, body=b"").read() == b""
         assert ask("PUT", f"{path}/small", headers=token, body=b"x").read() == b""
     assert site.web_pid is not None
+    for pid in workers(site.web_pid):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak of what others did is forgotten
     before = peak(workers(site.web_pid))
 
     headers = {**token, "Content-Length": str(SIZE), "Content-Type": "application/octet-stream"}

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -149,26 +148,20 @@ class Node:
         """Return the tasks that ended."""
         return [message["task"] for message in self.messages() if message.get("subtype") == "task-end"]
 
-    def extracted(self, start: int = MIB) -> Path:
-        """Return a copy of the file system that begins at a byte of the disk."""
-        with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as copy, self.disk.open("rb") as disk:
-            disk.seek(start)
-            copy.write(disk.read())
-        return Path(copy.name)
+    def partition(self, start: int = MIB) -> str:
+        """Return how e2fsprogs call the file system that begins at a byte of the disk."""
+        return f"{self.disk}?offset={start}"
 
     def guest_file(self, path: str, start: int = MIB) -> str:
         """Return a file of the guest, read without mounting."""
-        image = self.extracted(start)
-        return debugfs(image, f"cat {path}")
+        return debugfs(self.partition(start), f"cat {path}")
 
     def guest_stat(self, path: str, start: int = MIB) -> str:
         """Return what debugfs tells about a guest's file."""
-        return debugfs(self.extracted(start), f"stat {path}")
+        return debugfs(self.partition(start), f"stat {path}")
 
 
-def debugfs(image: Path, command: str) -> str:
+def debugfs(image: str | Path, command: str) -> str:
     """Run one debugfs command on a file system image."""
-    result = subprocess.run(
-        ["debugfs", "-R", command, str(image)], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run(["debugfs", "-R", command, image], capture_output=True, text=True, check=True)
     return result.stdout

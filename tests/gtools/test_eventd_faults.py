@@ -10,7 +10,6 @@ import pytest
 
 from synnefo.amqp import AmqpError, Client, connect
 from synnefo.messages import OpStatus, decode
-from tests.conftest import started
 from tests.gtools.fake_master import FakeMaster
 from tests.gtools.test_eventd_daemon import Daemon, shutdown
 from tests.lab.rabbitmq import RabbitMQ
@@ -18,12 +17,11 @@ from tests.lab.rabbitmq import RabbitMQ
 pytestmark = pytest.mark.fault
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[RabbitMQ]:
-    """A node of its own, because these tests kill it."""
-    node = started(RabbitMQ)
-    yield node
-    node.stop()
+@pytest.fixture
+def broker(rabbitmq: RabbitMQ) -> Iterator[RabbitMQ]:
+    """The node that all share, which runs again after a test that failed."""
+    yield rabbitmq
+    rabbitmq.revive()
 
 
 @pytest.fixture

@@ -46,6 +46,13 @@ def ask(**environment: str) -> request.Request:
     return request.read({"VOL_NAME": "uuid.ext.disk0", "VOL_CNAME": "snf-vol-1", **environment})
 
 
+def test_a_volume_that_grew_on_no_server_gets_its_room(files: FileStore, tmp_path: Path) -> None:
+    files.create(ask(VOL_SIZE="16"))
+    for size in ("32", "24"):
+        files.create(ask(VOL_SIZE=size, EXTP_REUSE_DATA="True"))
+    assert (tmp_path / "snf-vol-1").stat().st_size == 32 << 20
+
+
 def test_a_volume_is_made_shown_and_removed(
     files: FileStore, tmp_path: Path, devices: dict[str, str]
 ) -> None:
@@ -53,7 +60,7 @@ def test_a_volume_is_made_shown_and_removed(
     path = tmp_path / "snf-vol-1"
     assert path.stat().st_size == 16 << 20
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert files.attach(ask()) == files.attach(ask()) == "/dev/loop0"
+    assert files.attach(ask()) == files.attach(ask()) == f"/dev/loop0\nkvm:{path}"
     files.remove(ask())
     assert not path.exists()
     assert not devices
@@ -64,10 +71,11 @@ def test_a_volume_is_made_shown_and_removed(
 def test_data_survive_their_disk_and_are_used_again(files: FileStore, tmp_path: Path) -> None:
     files.create(ask(VOL_SIZE="1"))
     path = tmp_path / "snf-vol-1"
-    path.write_bytes(b"data")
+    data = b"data".ljust(1 << 20, b"\0")
+    path.write_bytes(data)
     files.remove(ask(EXTP_KEEP_DATA="True"))
     files.create(ask(VOL_SIZE="1", EXTP_REUSE_DATA="True"))
-    assert path.read_bytes() == b"data"
+    assert path.read_bytes() == data
 
 
 def test_nothing_is_overwritten_and_nothing_made_up(files: FileStore) -> None:

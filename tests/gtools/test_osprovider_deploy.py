@@ -113,12 +113,12 @@ def test_linux_image_becomes_the_users_own(node: Node, linux_disk: Path) -> None
 
 def test_file_system_fills_the_disk_and_is_clean(node: Node, linux_disk: Path) -> None:
     assert deploy_linux(node, linux_disk).returncode == 0
-    image = node.extracted()
+    image = node.partition()
     superblock = debugfs(image, "stats -h")
     [count] = [line for line in superblock.splitlines() if line.startswith("Block count:")]
     [size] = [line for line in superblock.splitlines() if line.startswith("Block size:")]
     assert int(count.split()[-1]) * int(size.split()[-1]) > 60 * MIB
-    assert subprocess.run(["e2fsck", "-fn", str(image)], capture_output=True, check=False).returncode == 0
+    assert subprocess.run(["e2fsck", "-fn", image], capture_output=True, check=False).returncode == 0
 
 
 def test_gpt_disk_is_grown_too(node: Node, tmp_path: Path) -> None:

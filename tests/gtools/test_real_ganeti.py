@@ -1,4 +1,7 @@
-"""Event daemon, progress monitor and OS definition on a real Ganeti node with RabbitMQ."""
+"""Event daemon, progress monitor and OS definition on a real Ganeti node.
+
+Their broker is a file: how they get on with RabbitMQ is tested elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ from synnefo.amqp import Client, connect
 from synnefo.messages import Heartbeat, Message, NetworkStatus, OpStatus, Progress, decode
 from tests.gtools.disk_images import MIB, debugfs, file_system, partitioned, root_tree, store_object
 from tests.lab.ganeti import GanetiCluster
-from tests.lab.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.e2e
 
@@ -64,16 +66,18 @@ class Events:
         return found
 
 
+def broker_of(folder: Path) -> str:
+    """The URL of the node's broker."""
+    return f"embedded://{folder}/broker.sqlite3"
+
+
 @pytest.fixture(scope="module")
-def node(
-    ganeti: GanetiCluster, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
+def node(ganeti: GanetiCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The cluster's node with our programs on it; gives the folder of its image store."""
     folder = tmp_path_factory.mktemp("node")
     here = str(Path.cwd())
-    ganeti.expose(rabbitmq.port)
     monitor = [
-        *("env", f"PYTHONPATH={here}", f"SNF_AMQP_HOSTS={[rabbitmq.url]!r}"),
+        *("env", f"PYTHONPATH={here}", f"SNF_AMQP_HOSTS={[broker_of(folder)]!r}"),
         *(sys.executable, "-m", "gtools.progress_monitor"),
     ]
     defaults = folder / "snf-image.conf"
@@ -85,7 +89,7 @@ def node(
     ganeti.install_os("deployer", folder / "os")
     eventd = ganeti.spawn(
         [
-            *(sys.executable, "-m", "gtools.eventd", "-d", "--amqp-hosts", rabbitmq.url),
+            *(sys.executable, "-m", "gtools.eventd", "-d", "--amqp-hosts", broker_of(folder)),
             *("--spool-dir", str(folder / "spool"), "--health-file", str(folder / "health")),
         ],
         log="eventd.log",
@@ -96,8 +100,8 @@ def node(
 
 
 @pytest.fixture
-def events(rabbitmq: RabbitMQ, node: Path) -> Iterator[Events]:
-    with connect([rabbitmq.url]) as client:
+def events(node: Path) -> Iterator[Events]:
+    with connect([broker_of(node)]) as client:
         queue = f"events-{secrets.token_hex(4)}"
         client.exchange_declare("ganeti")
         client.queue_declare(queue, exclusive=True)

@@ -73,7 +73,7 @@ def client(tmp_path: Path, messages: Path) -> Iterator[RapiClient]:
     )
     with (
         Simulator(options) as simulator,
-        RapiClient("127.0.0.1", simulator.port, "synnefo", "pass") as client,
+        RapiClient("127.0.0.1", simulator.port, "synnefo", "pass", connect_timeout=60) as client,
     ):
         yield client
 
@@ -140,7 +140,7 @@ def test_a_broken_command_does_not_matter(tmp_path: Path, config: ConfigServer) 
     )
     with (
         Simulator(options) as simulator,
-        RapiClient("127.0.0.1", simulator.port, "synnefo", "pass") as client,
+        RapiClient("127.0.0.1", simulator.port, "synnefo", "pass", connect_timeout=60) as client,
     ):
         assert create(client, config.url)["status"] == "success"
 

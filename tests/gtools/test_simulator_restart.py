@@ -32,7 +32,7 @@ def options(tmp_path: Path) -> SimulatorOptions:
 
 
 def client_of(simulator: Simulator) -> RapiClient:
-    return RapiClient("127.0.0.1", simulator.port, "synnefo", "pass")
+    return RapiClient("127.0.0.1", simulator.port, "synnefo", "pass", connect_timeout=60)
 
 
 BODY = {
@@ -114,7 +114,7 @@ class Program:
             *("--password-file", str(self.password), "--cluster-name", "demo.example.org", *arguments),
         ]
         self.process = subprocess.Popen(command)
-        client = RapiClient("127.0.0.1", port, "synnefo", "pass")
+        client = RapiClient("127.0.0.1", port, "synnefo", "pass", connect_timeout=60)
         deadline = time.monotonic() + 20
         while True:
             try:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gtools.snapshots import __main__ as program
-from gtools.snapshots import qmp, sources, storing
+from gtools.snapshots import agent, qmp, sources, storing
 from gtools.snapshots.agent import Agent, AgentOptions
 from gtools.snapshots.errors import SnapshotError
 from gtools.snapshots.sources import Places
@@ -113,12 +113,20 @@ def mapfile_of(message: OpStatus) -> str:
 
 
 def test_a_stopped_instance_s_disk_is_stored_without_its_holes(node: Node) -> None:
-    running, success = node.ask()
+    running, *_, success = node.ask()
     assert (running.status, success.status, success.job_id, success.operation) == (
         "running", "success", 3, "OP_INSTANCE_SNAPSHOT",
     )  # fmt: skip
     assert node.content(mapfile_of(success)) == node.disk.read_bytes()
     assert len(list(node.store.entries("blocks"))) == 2
+
+
+def test_it_says_how_far_it_has_come(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "STEP_SECONDS", 0.0)
+    told = [message.job_fields["disks"][0][1].get("progress", 0) for message in node.ask()]
+    assert told[0] == told[-1] == 0
+    assert told[1:-1] == sorted(set(told[1:-1]))
+    assert 0 < told[1] < 100
 
 
 def test_doing_it_again_gives_the_same_map_and_writes_nothing(node: Node) -> None:

@@ -33,7 +33,7 @@ def command(cloud: Cloud, *arguments: str) -> list[str]:
     return [
         *(sys.executable, "-m", "cyclades.burnin"),
         *("--auth-url", cloud.credentials["auth_url"], "--images", f"name:^{IMAGE}$"),
-        *("--system-user", f"id:{cloud.credentials['user_uuid']}", "--no-ipv6"),
+        *("--system-user", f"id:{cloud.credentials['user_uuid']}"),
         *("--log-folder", str(cloud.directory / "burnin"), "--query-interval", "0.5"),
         *("--command-prefix", shlex.join(cloud.cluster.inside([]))),
         *arguments,
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     """Start two clusters, run everything, stop them."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _interrupt)
-    with Cloud(hypervisor="kvm", clusters=2) as cloud:
+    with Cloud(hypervisor="kvm", clusters=2, ipv6=True) as cloud:
         register_guest_image(cloud)
         for agent in cloud.snapshot_agents:
             cloud.start_process(agent)

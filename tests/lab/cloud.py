@@ -36,6 +36,8 @@ GUEST_GATEWAY = "10.201.0.1"
 #: The address of each cluster's node on that network; Cyclades hands out those in between only.
 GUEST_ROUTERS = (GUEST_GATEWAY, "10.201.0.254", "10.201.0.253")
 GUEST_POOL = "10.201.0.2,10.201.0.250"
+#: The same for IPv6; the first node is the gateway.
+GUEST_IPV6 = "fd5a:201:0:1::"
 #: A CD without an operating system: a server in rescue mode gets as far as its BIOS.
 RESCUE_IMAGE = "empty.iso"
 #: Where private networks are; the project's default.
@@ -47,13 +49,25 @@ class Cloud(Instance):
 
     hypervisor: ``fake`` or ``kvm``; what servers of this cloud run on. Both are enabled in Ganeti.
     clusters: how many Ganeti clusters; their guests share the public and the private networks.
+    fast_boot: see GanetiCluster.
+    ipv6: the public network has IPv6, too.
     """
 
     component = "cloud"
 
-    def __init__(self, *, hypervisor: str = "fake", port: int | None = None, clusters: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        hypervisor: str = "fake",
+        port: int | None = None,
+        clusters: int = 1,
+        fast_boot: bool = False,
+        ipv6: bool = False,
+    ) -> None:
         super().__init__()
         self.hypervisor = hypervisor
+        self.fast_boot = fast_boot
+        self.ipv6 = ipv6
         self.port = port or free_ports(1)[0]
         self.console_port = free_ports(1)[0]
         self.database = PostgreSQL()
@@ -72,7 +86,11 @@ class Cloud(Instance):
 
     def _make_cluster(self) -> Any:
         others = [name for name in ("fake", "kvm") if name != self.hypervisor]
-        return GanetiCluster(hypervisors=(self.hypervisor, *others))
+        return GanetiCluster(
+            hypervisors=(self.hypervisor, *others),
+            fast_boot=self.fast_boot,
+            volumes=self.directory / "volumes",
+        )
 
     # -- addresses and files -----------------------------------------------------------------------
 
@@ -168,7 +186,7 @@ class Cloud(Instance):
             for cluster in self.clusters
             for word in (cluster.cluster_name, str(cluster.port), cluster.user, cluster.password)
         ]
-        arguments = [self.base_url, self.hypervisor, *accounts]
+        arguments = [*(["--ipv6"] if self.ipv6 else []), self.base_url, self.hypervisor, *accounts]
         printed = self.run_module("tests.lab.seed", *arguments).strip().splitlines()[-1]
         auth_url = f"{self.base_url}/astakos/identity/v2.0"
         self.credentials = {**json.loads(printed), "auth_url": auth_url}
@@ -176,9 +194,11 @@ class Cloud(Instance):
     def _prepare_nodes(self) -> None:
         """What an administrator sets up on Ganeti nodes: guests' networks, OS definition, monitor."""
         monitor = self._write_progress_monitor()
-        for cluster, address in zip(self.clusters, GUEST_ROUTERS, strict=False):
+        for number, (cluster, address) in enumerate(zip(self.clusters, GUEST_ROUTERS, strict=False), start=1):
             # Guests ask with a broadcast that reaches every node; only the one that has the guest answers.
             cluster.serve_guests(f"{address}/24")
+            if self.ipv6:
+                cluster.run(["ip", "address", "add", f"{GUEST_IPV6}{number}/64", "dev", "br0", "nodad"])
             add_bridge(cluster, PRIVATE_BRIDGE)
             cluster.set_progress_monitor([monitor])
             if self.hypervisor == "kvm":

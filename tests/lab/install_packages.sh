@@ -11,7 +11,8 @@ packages=(
     postgresql rabbitmq-server memcached ganeti ganeti-3.0 qemu-system-x86 qemu-utils busybox-static
     nftables collectd-core rrdtool socat iproute2 openssh-client dropbear-bin e2fsprogs fdisk cpio kmod util-linux procps
     ceph-mon ceph-osd ceph-common python3-rados
-    slapd ldap-utils gcc libc6-dev python3-dev libldap2-dev libsasl2-dev xmlsec1 chromium rclone
+    slapd ldap-utils gcc libc6-dev python3-dev libldap2-dev libsasl2-dev xmlsec1 chromium chromium-headless-shell
+    rclone duplicity python3-swiftclient
 )
 # What "make bench" measures against; with --peers only.
 [ "${1:-}" = --peers ] && packages+=(swift-proxy swift-account swift-container swift-object)

@@ -163,6 +163,11 @@ class Instance:
         self.links: list[str] = []
         self._open = False
 
+    @property
+    def process_ids(self) -> list[int]:
+        """Process ids of what was started, without what those have started."""
+        return [child.pid for child, _ticks in self._children]
+
     # -- life cycle ------------------------------------------------------------------------------
 
     def start(self) -> Self:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.lab import programs
 from tests.lab.instance import LabError, Unavailable, cache_directory, file_lock
 
 #: The only reason for which CI accepts a skipped test.
@@ -108,12 +109,10 @@ class Kamaki:
             "LANG": "C.UTF-8",
             "PYTHONIOENCODING": "utf-8",
         }
-        return subprocess.run(
-            [str(self._program), "-c", str(self.configuration), *[str(word) for word in arguments]],
-            check=False,
-            input=input,
-            text=True,
-            capture_output=True,
-            timeout=180,
-            env=environment,
-        )
+        words = [str(self._program), "-c", str(self.configuration), *[str(word) for word in arguments]]
+        if not "".join(words).isascii():
+            # Loaded before, Python 2.7 does not decode all of these words.
+            return subprocess.run(
+                words, check=False, input=input, text=True, capture_output=True, timeout=180, env=environment
+            )
+        return programs.kamaki(self._program).run(words, environment=environment, input=input)

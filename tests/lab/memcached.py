@@ -35,7 +35,7 @@ class Memcached(Instance):
             [self._binary, *identity, "-l", "127.0.0.1", "-p", str(self.port), "-U", "0", "-m", "32"],
             log="memcached.log",
         )
-        self.wait_for(lambda: port_answers(self.port), child=self._server, log="memcached.log", timeout=10)
+        self.wait_for(lambda: port_answers(self.port), child=self._server, log="memcached.log", timeout=120)
 
     def kill(self) -> None:
         """End it; everything it held is gone."""

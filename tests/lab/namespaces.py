@@ -103,7 +103,7 @@ class Namespaces(Instance):
         keeper = self._keeper
         children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children")
         marker = self.directory / "namespaces.log"
-        self.wait_for(lambda: "ready" in marker.read_text(), child=keeper, log="namespaces.log", timeout=10)
+        self.wait_for(lambda: "ready" in marker.read_text(), child=keeper, log="namespaces.log", timeout=120)
         self._init_pid = int(children.read_text().split()[0])
 
     def _connect(self) -> None:
@@ -155,7 +155,7 @@ class Namespaces(Instance):
         *,
         check: bool = True,
         input: str | None = None,
-        timeout: float = 120,
+        timeout: float = 300,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside and wait; LabError with its output when ``check`` and it fails."""
@@ -226,9 +226,9 @@ class Namespaces(Instance):
         log = f"expose-{port}.log"
         listen = f"UNIX-LISTEN:{path},fork,backlog=128"
         outer = self.spawn_process(["socat", listen, f"TCP:127.0.0.1:{port}"], log=log)
-        self.wait_for(path.exists, child=outer, log=log, timeout=10)
+        self.wait_for(path.exists, child=outer, log=log, timeout=120)
         listen = f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=128"
         self.spawn(["socat", listen, f"UNIX-CONNECT:{path}"], log=log)
         listening = f":{port:04X} "
         table = Path(f"/proc/{self._init_pid}/net/tcp")
-        wait_until(lambda: listening in table.read_text(), timeout=10, what=f"port {port} inside")
+        wait_until(lambda: listening in table.read_text(), timeout=120, what=f"port {port} inside")

@@ -115,3 +115,13 @@ def receive(wire: socket.socket, wanted: Callable[[bytes], bool], seconds: float
         if wanted(frame):
             return frame
     return None
+
+
+def ask(wire: socket.socket, question: bytes, wanted: Callable[[bytes], bool]) -> bytes:
+    """The first frame that is wanted, asking again as any peer does whose question may have been lost."""
+    for _ in range(20):
+        wire.send(question)
+        answer = receive(wire, wanted, 3.0)
+        if answer is not None:
+            return answer
+    raise AssertionError("no answer")

@@ -85,7 +85,7 @@ class PostgreSQL(Instance):
             log="postgres.log",
             user=self.system_user,
         )
-        self.wait_for(self._is_ready, child=self._server, log="postgres.log", timeout=30)
+        self.wait_for(self._is_ready, child=self._server, log="postgres.log", timeout=240)
 
     def _is_ready(self) -> bool:
         command = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]

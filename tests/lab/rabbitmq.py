@@ -23,14 +23,14 @@ class RabbitMQNode(Instance):
 
     component = "rabbitmq"
 
-    def __init__(self, *, cookie: str | None = None, epmd_port: int | None = None) -> None:
+    def __init__(self, *, member_of: RabbitMQNode | None = None) -> None:
         super().__init__()
         if not (_PROGRAMS / "rabbitmq-server").exists():
             raise Unavailable("RabbitMQ is not installed")
         self.port, self.distribution_port, own_epmd_port = free_ports(3)
-        self.shares_epmd = epmd_port is not None
-        self.epmd_port = epmd_port or own_epmd_port
-        self.cookie = cookie or self.name
+        self.member_of = member_of
+        self.epmd_port = member_of.epmd_port if member_of else own_epmd_port
+        self.cookie = member_of.cookie if member_of else self.name
         self.node = f"{self.name}@localhost"
         self._system_user = "rabbitmq" if os.getuid() == 0 else None
         self._server: subprocess.Popen[bytes] | None = None
@@ -67,11 +67,17 @@ class RabbitMQNode(Instance):
         }
 
     def _start(self) -> None:
-        (self.directory / "rabbitmq.conf").write_text(
-            "loopback_users = none\n"
-            "vm_memory_high_watermark.absolute = 512MB\n"
-            "disk_free_limit.absolute = 50MB\n"
-        )
+        lines = [
+            "loopback_users = none",
+            "vm_memory_high_watermark.absolute = 512MB",
+            "disk_free_limit.absolute = 50MB",
+        ]
+        if self.member_of:
+            # Joining by itself is cheaper than with three calls of the command line tool.
+            lines.append("cluster_formation.peer_discovery_backend = classic_config")
+            nodes = enumerate((self.member_of.node, self.node), start=1)
+            lines += [f"cluster_formation.classic_config.nodes.{number} = {node}" for number, node in nodes]
+        (self.directory / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
         (self.directory / "enabled_plugins").write_text("[].\n")
         cookie = self.directory / ".erlang.cookie"
         cookie.write_text(self.cookie)
@@ -82,14 +88,14 @@ class RabbitMQNode(Instance):
             account = pwd.getpwnam(self._system_user)
             for path in [self.directory, *self.directory.iterdir()]:
                 os.chown(path, account.pw_uid, account.pw_gid)
-        if not self.shares_epmd:
+        if not self.member_of:
             self._epmd = self.spawn_process(
                 ["epmd", "-port", str(self.epmd_port), "-address", "127.0.0.1"],
                 log="epmd.log",
                 environment=self._environment(),
                 user=self._system_user,
             )
-            self.wait_for(lambda: port_answers(self.epmd_port), child=self._epmd, log="epmd.log", timeout=10)
+            self.wait_for(lambda: port_answers(self.epmd_port), child=self._epmd, log="epmd.log", timeout=120)
         self._launch()
 
     def _launch(self) -> None:
@@ -112,12 +118,6 @@ class RabbitMQNode(Instance):
             environment=self._environment(),
             user=self._system_user,
         )
-
-    def join(self, other: RabbitMQNode) -> None:
-        """Make this node a member of the other node's cluster."""
-        self.control("stop_app")
-        self.control("join_cluster", other.node)
-        self.control("start_app")
 
     # -- faults ----------------------------------------------------------------------------------
 
@@ -145,13 +145,19 @@ class RabbitMQNode(Instance):
         assert self._server is not None
         os.kill(self._server.pid, signal.SIGCONT)
 
+    def revive(self) -> None:
+        """Start it unless it runs."""
+        assert self._server is not None
+        if self._server.poll() is not None:
+            self.restart()
+
 
 class RabbitMQ:
     """One node, or a cluster of several nodes on this machine."""
 
     def __init__(self, *, nodes: int = 1) -> None:
         first = RabbitMQNode()
-        others = [RabbitMQNode(cookie=first.cookie, epmd_port=first.epmd_port) for _ in range(nodes - 1)]
+        others = [RabbitMQNode(member_of=first) for _ in range(nodes - 1)]
         self.nodes: Sequence[RabbitMQNode] = [first, *others]
         self._started = False
 
@@ -178,8 +184,6 @@ class RabbitMQ:
         try:
             for node in self.nodes:
                 node.start()
-            for node in self.nodes[1:]:
-                node.join(self.nodes[0])
         except BaseException:
             self.stop()
             raise
@@ -204,6 +208,10 @@ class RabbitMQ:
     def restart(self) -> None:
         """Start the first node again."""
         self.nodes[0].restart()
+
+    def revive(self) -> None:
+        """Start the first node unless it runs."""
+        self.nodes[0].revive()
 
     def pause(self) -> None:
         """Freeze the first node."""

@@ -1,6 +1,7 @@
 """First content of the lab's cloud, as an administrator would enter it; prints the users as JSON.
 
-Runs as a program with the cloud's settings: ``BASE-URL HYPERVISOR [CLUSTER RAPI-PORT USER PASSWORD]…``.
+Runs as a program with the cloud's settings:
+``[--ipv6] BASE-URL HYPERVISOR [CLUSTER RAPI-PORT USER PASSWORD]…``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.core.management import call_command
 
 from synnefo import clock
 from synnefo.credentials import Credentials
-from tests.lab.cloud import GUEST_GATEWAY, GUEST_POOL, GUEST_SUBNET, RESCUE_IMAGE
+from tests.lab.cloud import GUEST_GATEWAY, GUEST_IPV6, GUEST_POOL, GUEST_SUBNET, RESCUE_IMAGE
 
 #: CPUs, MiB of memory and GiB of disk; the lab's guests are small.
 _FLAVORS = (("1", "128", "1"), ("1", "256", "2"), ("2", "512", "4"))
@@ -66,7 +67,8 @@ def main() -> None:
     django.setup()
     from synnefo.demo import seed
 
-    base_url, hypervisor, *accounts = sys.argv[1:]
+    ipv6 = sys.argv[1] == "--ipv6"
+    base_url, hypervisor, *accounts = sys.argv[1 + ipv6 :]
     call_command("migrate", verbosity=0)
     seed.register_services(base_url)
     seed.set_limits()
@@ -85,6 +87,8 @@ def main() -> None:
     seed.manage("flavor-create", *_FLAVORS[0], "ext_snffile")
     subnet = ["--subnet", GUEST_SUBNET, "--gateway", GUEST_GATEWAY, "--dhcp", "True"]
     subnet += ["--allocation-pool", GUEST_POOL, "--floating-ip-pool", "True"]
+    if ipv6:
+        subnet += ["--subnet6", f"{GUEST_IPV6}/64", "--gateway6", f"{GUEST_IPV6}1"]
     seed.manage("network-create", "--public", "--flavor", "CUSTOM", "--name", "public", *subnet)
     seed.manage("pool-create", "--type", "mac-prefix", "--base", "aa:00:0", "--size", "65536")
     rescue = ["--location", RESCUE_IMAGE, "--os-family", "linux", "--target-os-family", "linux"]

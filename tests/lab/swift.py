@@ -57,6 +57,11 @@ class Swift(Instance):
         self.token = ""
         self.storage_path = ""
 
+    @property
+    def process_ids(self) -> list[int]:
+        """Process ids of the servers and of their cache."""
+        return [*super().process_ids, *self.cache.process_ids]
+
     def _start(self) -> None:
         self.cache.start()
         (self.directory / "devices" / "d1").mkdir(parents=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 import pytest
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 
 from astakos import public as astakos
 from astakos.models import Resource
 from pithos.hashing import block_digest
 from pithos.public import service_definitions
 from tests.pithos.ceph_fixtures import ceph, rados_cluster, rados_settings, rados_store  # noqa: F401
+from tests.remembered import remembered
 
 ROOT = "/pithos/object-store/v1"
 GIB = 1 << 30
@@ -94,6 +95,10 @@ class Person:
 
 @pytest.fixture
 def registered(db) -> None:
+    remembered(_register, "object storage with room")
+
+
+def _register() -> None:
     astakos.register_component(
         name="pithos",
         base_url="http://testserver/pithos",
@@ -106,27 +111,62 @@ def registered(db) -> None:
 @pytest.fixture
 def make_user(registered) -> Callable[..., Person]:
     def make(name: str) -> Person:
-        created = astakos.create_user(
-            email=f"{name}@lab.example", password="a-password", first_name=name, last_name="Doe"
+        created = remembered(
+            lambda: astakos.create_user(
+                email=f"{name}@lab.example", password="a-password", first_name=name, last_name="Doe"
+            ),
+            "user",
+            name,
         )
         return Person(created.uuid, created.token)
 
     return make
 
 
+@pytest.fixture(scope="module")
+def kept_blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A block store that all tests of a module share: its ``blocks`` returns this one."""
+    root = tmp_path_factory.mktemp("blocks")
+    with override_settings(PITHOS_BACKEND_BLOCK_PATH=str(root), PITHOS_BACKEND_BLOCK_FSYNC="never"):
+        yield root / "blocks"
+
+
+@pytest.fixture(scope="module")
+def kept_people(kept: None) -> list[Person]:
+    """Two users that all tests of a module share; what the tests do is undone."""
+    astakos.register_component(
+        name="pithos",
+        base_url="http://testserver/pithos",
+        ui_url="http://testserver/ui",
+        services=service_definitions(),
+    )
+    Resource.objects.filter(name="pithos.diskspace").update(uplimit=GIB)
+    made = [
+        astakos.create_user(
+            email=f"{name}@kept.example", password="a-password", first_name=name, last_name="Doe"
+        )
+        for name in ("alice", "bob")
+    ]
+    return [Person(user.uuid, user.token) for user in made]
+
+
 @pytest.fixture
 def maria(make_user) -> Person:
     """A user with an empty container ``docs``."""
-    person = make_user("maria")
-    assert person.put("docs").status_code == 201
-    return person
+    return _with_container(make_user("maria"), "docs")
 
 
 @pytest.fixture
 def nikos(make_user) -> Person:
     """Another user with a container of his own."""
-    person = make_user("nikos")
-    assert person.put("own").status_code == 201
+    return _with_container(make_user("nikos"), "own")
+
+
+def _with_container(person: Person, name: str) -> Person:
+    def put() -> None:
+        assert person.put(name).status_code == 201
+
+    remembered(put, "container", person.uuid, name)
     return person
 
 

@@ -53,6 +53,7 @@ def test_delete_leaves_nothing_and_gives_everything_back(settings, maria, nikos,
     nikos.put("own/x", b"stays")
     for data in (b"one", b"three"):
         maria.put("docs/x", data, x_object_meta_a="1", x_object_sharing="read=*", x_object_public="true")
+    maria.post("docs/x", type="text/plain", query="update", x_object_meta_b="costs nothing")
     maria.put("docs/gone", b"gone")
     maria.delete("docs/gone")
     maria.post("", query="update", x_account_group_friends=nikos.uuid)
@@ -119,6 +120,7 @@ class TestMerge:
         for data in (b"1", b"22"):
             maria.put("docs/x", data, x_object_meta_a=data.decode())
             maria.put("docs/gone", data)
+        maria.post("docs/x", type="text/plain", query="update", x_object_meta_b="costs nothing")
         maria.delete("docs/gone")
         (first, _), *_ = json.loads(maria.get("docs/x", query="version=list").content)["versions"]
         merged()

@@ -226,7 +226,7 @@ def test_limits_of_names_and_values(maria):
         {f"x_object_meta_{'a' * 115}": "1"},
         {"content_disposition": long},
         {"content_encoding": long},
-        {"x_object_manifest": long},
+        {"x_object_manifest": "docs/" + "x" * 4096},
         {"x_object_sharing": f"read={long}"},
         {f"x_object_meta_{n}": "1" for n in range(91)},
     ):
@@ -239,6 +239,22 @@ def test_limits_of_names_and_values(maria):
     ):
         assert maria.post(query="update", **headers).status_code == 400, next(iter(headers))
     assert "X-Account-Meta-1" not in maria.head()
+
+
+def test_limits_of_groups_and_pages(maria, settings, client):
+    settings.PITHOS_ACC_MAX_GROUPS = 2
+    groups = {f"x_account_group_g{n}": maria.uuid for n in range(3)}
+    assert maria.post(query="update", **groups).status_code == 400
+    assert not [name for name in maria.head().headers if name.startswith("X-Account-Group")]
+    settings.PITHOS_ACC_MAX_GROUP_MEMBERS = 1
+    assert maria.post(query="update", x_account_group_g=f"{maria.uuid},{maria.uuid}").status_code == 202
+    assert maria.post(query="update", x_account_group_g=f"{maria.uuid},other").status_code == 400
+    maria.put("docs/a", b""), maria.put("docs/b", b"")
+    settings.PITHOS_API_LIST_LIMIT = 1
+    for limit in ("2", "0", "-1", "x", ""):
+        assert maria.get("docs", query=f"limit={limit}").content == b"a\n", limit
+    page = client.get("/pithos/nothing/here")
+    assert page.status_code == 404 and page["Content-Type"].startswith("text/html")
 
 
 def test_a_form_with_the_token_in_its_address(maria, client):

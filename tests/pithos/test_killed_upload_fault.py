@@ -40,7 +40,7 @@ def test_a_killed_upload_leaves_the_old_object_or_the_new_one(maria, small_block
     }  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-m", "tests.pithos.killed_worker"], input=json.dumps(task), text=True,
-        capture_output=True, check=True, cwd=Path(__file__).parents[2], timeout=120,
+        capture_output=True, check=True, cwd=Path(__file__).parents[2], timeout=280,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
     )  # fmt: skip
     assert json.loads(ended.stdout.splitlines()[-1]) == dict.fromkeys(POINTS, signal.SIGKILL)

@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 
-from pithos.models import Statistics, Version
+from pithos.logic.nodes import lock_container, lock_containers
+from pithos.models import ContainerPolicy, Statistics, Version
+from synnefo.db.locks import atomic
 from tests.markers import needs_postgres
 from tests.pithos.conftest import Person
 
@@ -119,3 +121,36 @@ def test_a_container_is_not_deleted_under_an_upload(maria):
     )
     assert results in ([201, 409], [404, 204])
     assert maria.usage() == (1 if results[0] == 201 else 0)
+
+
+@pytest.mark.parametrize(
+    "lock", [lock_container, lambda *place: lock_containers(place)[place]], ids=["one", "several"]
+)
+def test_who_waited_for_a_container_sees_the_policy_of_who_held_it(maria, lock):
+    found: list[int] = []
+
+    def wait() -> None:
+        try:
+            with atomic():
+                found.append(lock(maria.uuid, "docs").policy.quota)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=wait)
+    with atomic():
+        container = lock_container(maria.uuid, "docs")
+        thread.start()
+        _until_somebody_waits()
+        ContainerPolicy.objects.filter(node=container).update(quota=77)
+    thread.join()
+    assert found == [77]
+
+
+def _until_somebody_waits() -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_sleep(0.01) IS NOT NULL"
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("nobody waits")

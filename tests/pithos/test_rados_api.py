@@ -92,10 +92,10 @@ def test_a_cluster_that_does_not_answer_is_503_within_its_timeout_and_all_is_wel
         reply = stored.get("docs/x")
         assert (reply.status_code, bool(reply["Retry-After"])) == (503, True)
         assert stored.put("docs/new", DATA).status_code == 503
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 30
         began = time.monotonic()
         assert stored.get("docs/x").status_code == 503
-        assert time.monotonic() - began < 1, "an outage holds up every request"
+        assert time.monotonic() - began < 2.5, "an outage holds up every request"
         assert stored.head("docs/x").status_code == 200
     finally:
         ceph.thaw_osd()

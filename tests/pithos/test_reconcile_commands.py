@@ -97,8 +97,9 @@ def test_superseded_versions_count_where_they_are_charged(settings, maria):
     settings.PITHOS_BACKEND_FREE_VERSIONING = False
     for data in (b"1", b"22", b"333"):
         maria.put("docs/x", data)
+    maria.post("docs/x", type="text/plain", query="update", x_object_meta_color="blue")
     maria.delete("docs/x")
-    assert maria.usage() == 6
+    assert maria.usage() == 6, "a change of metadata costs nothing"
     assert run(RESOURCES)[0] == []
     settings.PITHOS_BACKEND_FREE_VERSIONING = True
     assert [(row["Database"], row["Quotaholder"]) for row in run(RESOURCES)[0]] == [(0, 6), (0, 6)]

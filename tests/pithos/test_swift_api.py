@@ -10,16 +10,19 @@ import tarfile
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from astakos import public as astakos
 from pithos.logic import swift_objects
+from pithos.logic.listings import ObjectQuery, list_objects
 from pithos.models import Version
 from synnefo import clock
 from tests.pithos.conftest import ROOT, Person, body_of
+from tests.remembered import remembered
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -78,7 +81,11 @@ def bob(make_user: Callable[[str], Person]) -> Person:
 @pytest.fixture
 def swift(alice: Person) -> Swift:
     found = Swift(alice)
-    found.put("c")
+
+    def put() -> None:
+        found.put("c")
+
+    remembered(put, "Swift's container", alice.uuid)
     return found
 
 
@@ -190,22 +197,31 @@ def model(
     return found[:limit]
 
 
+QUERIES = [
+    {"prefix": prefix, "delimiter": delimiter, "marker": marker, "end_marker": end_marker, "limit": limit}
+    for prefix in ("", "p", "p/", "p/2/", "z")
+    for delimiter in ("", "/", "/2")
+    for marker in ("", "a", "p/", "p/2", "p/2/x", "q")
+    for end_marker in ("", "p/2/", "q")
+    for limit in (2, 10_000)
+]
+
+
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("delimiter", ["", "/", "/2"])
-@pytest.mark.parametrize("prefix", ["", "p", "p/", "p/2/", "z"])
-def test_listings_follow_swifts_rules(tree: Swift, prefix: str, delimiter: str, reverse: bool) -> None:
-    for marker in ("", "a", "p/", "p/2", "p/2/x", "q"):
-        for end_marker in ("", "p/2/", "q"):
-            for limit in (2, 10_000):
-                wanted = model(
-                    prefix=prefix, delimiter=delimiter, marker=marker, end_marker=end_marker,
-                    reverse=reverse, limit=limit,
-                )  # fmt: skip
-                query = (
-                    f"prefix={quote(prefix)}&delimiter={quote(delimiter)}&marker={quote(marker)}"
-                    f"&end_marker={quote(end_marker)}&limit={limit}{'&reverse=true' if reverse else ''}"
-                )
-                assert tree.names("c", query) == wanted, query
+def test_listings_follow_swifts_rules(tree: Swift, reverse: bool) -> None:
+    reader = astakos.authenticate(tree.token)
+    for query in QUERIES:
+        asked = ObjectQuery(**query, reverse=reverse, virtual=True, folds_ends=True)
+        entries = list_objects(reader, account=tree.account, container="c", query=asked)
+        assert [entry.name for entry in entries] == model(**query, reverse=reverse), query
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_requests_ask_for_these_listings(tree: Swift, reverse: bool) -> None:
+    # Each value of each parameter, beside most values of the others.
+    for query in QUERIES[::13]:
+        text = f"{urlencode(query)}{'&reverse=true' if reverse else ''}"
+        assert tree.names("c", text) == model(**query, reverse=reverse), text
 
 
 def test_paths_list_one_level_without_folders(tree: Swift) -> None:
@@ -660,6 +676,10 @@ def test_other_sites_scripts(swift: Swift) -> None:
     assert swift("OPTIONS", "c/o", origin=origin, access_control_request_method="PUT").status_code == 401
     assert swift("POST", "c", x_container_meta_access_control_allow_origin=origin).status_code == 204
     assert swift("GET", "c/o", origin=origin)["Access-Control-Allow-Origin"] == origin
+    for verb, path, status in (("PUT", "c/o", 201), ("GET", "c", 200), ("GET", "c/none", 404)):
+        answer = swift(verb, path, origin=origin)
+        assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (status, origin)
+    assert swift("GET", "c/\0", origin=origin).status_code == 400
     assert "Access-Control-Allow-Origin" not in swift("GET", "c/o", origin="https://evil.example")
     answer = swift("OPTIONS", "c/o", origin=origin, access_control_request_method="PUT")
     assert answer.status_code == 200 and "PUT" in answer["Access-Control-Allow-Methods"]

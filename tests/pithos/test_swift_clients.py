@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -10,18 +11,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import openstack
 import pytest
 from django.core.cache import cache
+from django.core.servers import basehttp
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 from swiftclient.client import ClientException, Connection
 from swiftclient.utils import generate_temp_url
 
 from astakos import public as astakos
-from astakos.models import Resource
+from astakos.logic import client_files
+from astakos.models import Resource, User
 from pithos.public import service_definitions
 from tests.lab.packages import why_missing
 from tests.markers import needs_postgres
@@ -29,6 +32,45 @@ from tests.pithos.conftest import GIB, Person
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), needs_postgres]
 MIB = 1 << 20
+
+
+class Chunks(io.RawIOBase):
+    """A body in chunks as a stream of its bytes; the test's server, unlike a real one, leaves that to us."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._left = 0
+        self._is_over = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left and not self._is_over:
+            self._left = int(self._stream.readline(100).partition(b";")[0], 16)
+            self._is_over = not self._left
+            if self._is_over:
+                self._stream.readline(2)
+        piece = self._stream.read(min(len(buffer), self._left)) if self._left else b""
+        buffer[: len(piece)] = piece
+        self._left -= len(piece)
+        if piece and not self._left:
+            self._stream.readline(2)
+        return len(piece)
+
+
+class ChunkHandler(basehttp.ServerHandler):
+    """Django's handler of a request, which also reads chunks."""
+
+    def __init__(self, stdin: Any, stdout: Any, stderr: Any, environ: Any, **options: Any) -> None:
+        super().__init__(stdin, stdout, stderr, environ, **options)
+        if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", ""):
+            self.stdin = io.BufferedReader(Chunks(stdin))
+
+
+@pytest.fixture(autouse=True)
+def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basehttp, "ServerHandler", ChunkHandler)
 
 
 @pytest.fixture
@@ -139,15 +181,12 @@ def test_swiftclient_the_program(person: Person, auth: str, tmp_path: Path) -> N
     assert swift("list").split() == []
 
 
-def test_openstack_sdk(person: Person, live_server: LiveServer, tmp_path: Path) -> None:
+def test_openstack_sdk_with_the_file_for_it(person: Person, tmp_path: Path) -> None:
     sums = make_tree(tmp_path)
-    cloud: Any = openstack.connect(
-        load_yaml_config=False,
-        load_envvars=False,
-        auth_type="v3token",
-        auth={"auth_url": f"{live_server.url}/astakos/identity/v3", "token": person.token,
-              "project_id": person.uuid},
-    )  # fmt: skip
+    config = tmp_path / "clouds.yaml"
+    config.write_text(client_files.clouds_yaml(User.objects.get(uuid=person.uuid)).content)
+    found = openstack.config.OpenStackConfig(config_files=[str(config)], load_envvars=False)
+    cloud: Any = openstack.connection.Connection(config=found.get_one(client_files.cloud_name()))
     cloud.create_container("c")
     cloud.create_object("c", "whole", filename=str(tmp_path / "d/b.bin"))
     cloud.create_object("c", "parts", filename=str(tmp_path / "d/b.bin"), segment_size=2 * MIB)
@@ -164,18 +203,36 @@ def test_openstack_sdk(person: Person, live_server: LiveServer, tmp_path: Path) 
     assert not list(cloud.object_store.containers())
 
 
-def test_rclone(person: Person, auth: str, tmp_path: Path) -> None:
+def test_duplicity(person: Person, auth: str, tmp_path: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     sums = make_tree(source)
-    remote = {
-        "RCLONE_CONFIG": str(tmp_path / "rclone.conf"),
-        "RCLONE_CONFIG_S_TYPE": "swift",
-        "RCLONE_CONFIG_S_AUTH": auth,
-        "RCLONE_CONFIG_S_AUTH_VERSION": "1",
-        "RCLONE_CONFIG_S_USER": person.uuid,
-        "RCLONE_CONFIG_S_KEY": person.token,
-        "RCLONE_SWIFT_CHUNK_SIZE": "2M",
-    }
+    login = {
+        "SWIFT_AUTHURL": auth, "SWIFT_USERNAME": person.uuid, "SWIFT_PASSWORD": person.token,
+        "SWIFT_AUTHVERSION": "1", "HOME": str(tmp_path),
+    }  # fmt: skip
+
+    def duplicity(*arguments: str | Path) -> str:
+        # Its volumes are smaller than the file, so that there are several; metadata is kept locally, too.
+        return run("duplicity", *arguments, "--no-encryption", "--volsize", "2", "--num-retries", "1",
+                   "--archive-dir", tmp_path / "archive", **login)  # fmt: skip
+
+    duplicity("full", source, "swift://backup")
+    (source / "a.txt").write_bytes(b"changed")
+    duplicity("incremental", source, "swift://backup")
+    shutil.rmtree(tmp_path / "archive")
+    duplicity("restore", "swift://backup", target)
+    assert (target / "a.txt").read_bytes() == b"changed"
+    assert hashlib.md5((target / "d/b.bin").read_bytes()).hexdigest() == sums["d/b.bin"]
+    assert "2" in duplicity("collection-status", "swift://backup")
+
+
+def test_rclone_with_the_file_for_it(person: Person, tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    sums = make_tree(source)
+    config = tmp_path / "rclone.conf"
+    text = client_files.rclone_conf(User.objects.get(uuid=person.uuid)).content
+    config.write_text(text.replace(f"[{client_files.cloud_name()}]", "[s]"))
+    remote = {"RCLONE_CONFIG": str(config), "RCLONE_SWIFT_CHUNK_SIZE": "2M"}
 
     def rclone(*arguments: str | Path) -> str:
         return run("rclone", "--retries", "1", *arguments, **remote)

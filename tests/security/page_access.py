@@ -13,8 +13,11 @@ _APPLICATION = rf"{_PROJECT}/app/(?P<app_id>[0-9]{{1,18}})"
 
 SITE = {
     "$": "P", "healthz": "P", "readyz": "P", "metrics": "P", "_ui/prefs": "P", r"_ui/close\-notice": "P",
+    "_ui/search": "T", "_ui/notifications": "T", "_ui/notifications/read": "T", "_ui/shortcuts": "T",
+    "_ui/events": "F",
     "im(?:/.*)?$": "P",
     r"branding/theme\.css": "P", r"branding/manifest\.webmanifest": "P",
+    "astakos/$": "P",
     r"astakos/im(?:/(?P<rest>[\s\S]*))?$": "P",
 }  # fmt: skip
 
@@ -52,17 +55,17 @@ ACCOUNT = {
     f"{_UI}second_factor/totp/remove/?$": "T", f"{_UI}second_factor/passkeys/add/?$": "T",
     rf"{_UI}second_factor/passkeys/(?P<passkey_id>[0-9]{{1,18}})/remove/?$": "T",
     f"{_UI}second_factor/recovery/?$": "T",
-    f"{_UI}confirm/?$": "L", f"{_UI}landing/?$": "T", f"{_UI}profile/?$": "T",
+    f"{_UI}confirm/?$": "L", f"{_UI}landing/?$": "T", f"{_UI}landing/tiles$": "T", f"{_UI}profile/?$": "T",
     f"{_UI}profile/end_sessions/?$": "T", f"{_UI}profile/update_token/?$": "R",
     f"{_UI}api_access/?$": "R", rf"{_UI}\.kamakirc$": "R", rf"{_UI}clouds\.yaml$": "R",
     rf"{_UI}openrc\.sh$": "R", rf"{_UI}rclone\.conf$": "R",
     f"{_UI}resources/?$": "R", f"{_UI}resources/bars$": "F", f"{_UI}resources/chip$": "F",
-    rf"{_UI}resources\.csv$": "R",
+    f"{_UI}resources/strip$": "F", rf"{_UI}resources\.csv$": "R",
     rf"{_UI}cloudbar-settings\.js$": "P",
 }  # fmt: skip
 
 PROJECTS = {
-    **{f"{_UI}projects{end}/?$": "R" for end in ("", "/add", "/search", "/how_it_works")},
+    **{f"{_UI}projects{end}/?$": "R" for end in ("", "/add", "/search", "/how_it_works", "/review")},
     f"{_PROJECT}/?$": "R", f"{_PROJECT}/modify/?$": "R",
     f"{_PROJECT}/(?P<action>suspend|unsuspend|terminate|reinstate)/?$": "R",
     f"{_PROJECT}/(?P<action>join|leave|cancel-join-request)/?$": "R",

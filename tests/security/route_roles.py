@@ -23,7 +23,13 @@ SITE = [
     row("GET", "metrics", everybody(200)),
     row("GET", "readyz", everybody(200)),
     row("GET", "_ui/close-notice", everybody(405)),
+    # The session decides, which no token is; scripts get 401, people are sent to the login page.
+    row("GET", "_ui/events", everybody(401)),
+    row("GET", "_ui/notifications", everybody(302)),
+    row("GET", "_ui/notifications/read", everybody(302)),
     row("GET", "_ui/prefs", everybody(405)),
+    row("GET", "_ui/search", everybody(302)),
+    row("GET", "_ui/shortcuts", everybody(302)),
     row("GET", "branding/manifest.webmanifest", everybody(200)),
     row("GET", "branding/theme.css", everybody(200)),
 ]
@@ -91,6 +97,7 @@ PITHOS = [
     row("GET", "pithos/public/{public}", everybody(200)),
     row("GET", "pithos/public/nothing", everybody(404)),
     # Browsers show who they are by a cookie of their own, which none of these callers has.
+    *(row(verb, f"pithos/{name}", everybody(302)) for name in ("ui", "public") for verb in ("HEAD", "GET")),
     row("HEAD", "pithos/ui/view/{owner}/images/read", everybody(302)),
     row("GET", "pithos/ui/view/{owner}/images/read", everybody(302)),
     row("POST", f"{_P}/account/user_catalogs", users(200), {"uuids": []}),
@@ -127,6 +134,7 @@ SWIFT = [
     row("PUT", f"{_B}/new", by(403, 403, 201), "text", **_TYPE),
     row("POST", f"{_B}/read", by(403, 403, 202), X_Object_Meta_A="b"),
     row("COPY", f"{_B}/read", by(403, 403, 201), Destination="images/copy"),
+    row("MOVE", f"{_B}/read", by(403, 403, 201), Destination="images/moved"),
     row("DELETE", f"{_B}/read", by(403, 403, 204)),
     row("OPTIONS", f"{_B}/read", (200, 401, *((200,) * 6))),
 ]
@@ -270,6 +278,11 @@ GLANCE = [
     row("POST", f"{_GI}/import", users(501)),
     row("PUT", f"{_GI}/stage", users(501)),
     row("GET", f"{_G}/schemas/image", users(200)),
+    *(
+        row(verb, f"{_G}/{name}", users(404), body)
+        for name in ("cache", "info", "metadefs", "tasks")
+        for verb, body in (("GET", None), ("POST", {}))
+    ),
 ]
 
 

@@ -80,6 +80,7 @@ USERS_SWITCHED_ON = [
 GRANTS = [
     row("GET", "astakos/oauth2/auth", everybody(400)),
     row("POST", "astakos/oauth2/token", everybody(400)),
+    row("GET", "astakos/", everybody(302)),
     row("GET", "astakos/weblogin", everybody(301)),
     row("GET", "astakos/weblogin/login", everybody(400)),
 ]

@@ -47,6 +47,8 @@ _OTHERWISE = (
     ("POST", r"/os-keypairs", {201: 200}),
     ("DELETE", r"/os-keypairs/\w+", {204: 202}),
     ("POST", r"/os-volume_attachments", {202: 200}),
+    ("GET", r"/os-volume_attachments/\{volume\}", {400: 404}),
+    ("DELETE", r"/os-volume_attachments/\{volume\}", {400: 404}),
 )
 
 

@@ -1,19 +1,18 @@
 """Every route of every service by every role, held against the table of ``route_roles``."""
 
-# ruff: noqa: F811
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import cache
 from django.db import transaction
-from django.test import Client
+from django.test import Client, override_settings
 
 from cyclades.ganeti import jobs
 from synnefo.management.references import pages, routes
-from tests.cyclades.image_fixtures import ImageUser, make_image_user, object_store  # noqa: F401
+from tests.cyclades.image_fixtures import new_image_user, register_store, store_settings
 from tests.security.roles_world import CANARY, RolesWorld
 from tests.security.route_roles import ROLES, ROWS, Row
 from tests.security.route_roles_identity import USERS_SWITCHED_ON
@@ -21,17 +20,25 @@ from tests.security.route_roles_identity import USERS_SWITCHED_ON
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
 
-@pytest.fixture
-def world(
-    make_image_user: Callable[[str], ImageUser], settings, monkeypatch: pytest.MonkeyPatch
-) -> RolesWorld:
+@pytest.fixture(scope="module")
+def made(kept: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RolesWorld]:
+    """The world of all roles: what a request writes is taken back."""
     cache.clear()  # a catalog of another test
-    settings.METRICS_ALLOWED_HOSTS = ["127.0.0.1"]
-    monkeypatch.setattr(jobs, "_submit_after_commit", lambda *_: None)
-    settings.PITHOS_OAUTH2_CLIENT_CREDENTIALS = ("view", "secret")
-    world = RolesWorld(make_image_user)
-    settings.ASTAKOS_PROJECT_ADMINS = [world.project_admin.uuid]
-    return world
+    chosen = store_settings(tmp_path_factory.mktemp("roles")) | {
+        "METRICS_ALLOWED_HOSTS": ["127.0.0.1"], "PITHOS_OAUTH2_CLIENT_CREDENTIALS": ("view", "secret"),
+    }  # fmt: skip
+    with override_settings(**chosen), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "_submit_after_commit", lambda *_: None)
+        register_store()
+        yield RolesWorld(lambda name: new_image_user(Client(), name))
+
+
+@pytest.fixture
+def world(made: RolesWorld, db: None, settings) -> Iterator[RolesWorld]:
+    settings.ASTAKOS_PROJECT_ADMINS = [made.project_admin.uuid]
+    cache.clear()
+    yield made
+    cache.clear()
 
 
 def undone(call: Callable[[], int]) -> int:

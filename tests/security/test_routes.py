@@ -52,6 +52,8 @@ OPEN = {
     "pithos/_astakos/account/user_catalogs/?$": "identity's own view asks for the token",
     "pithos/_astakos/identity/(?P<path>[\\s\\S]*)$": "identity's own views decide",
     "pithos/_astakos/ui(?:/(?P<path>[\\s\\S]*))?$": "a redirection",
+    "pithos/ui$": "a redirection",
+    "pithos/public$": "a redirection",
     "pithos/ui/view/(?P<account>[^/]+)/(?P<container>[^/]+)/(?P<name>[\\s\\S]+)$": "OAuth2 and a cookie",
     "pithos/object\\-store/info/?$": "what the service can do is public",
     "pithos/public/(?P<public_id>[^/]+)/?$": "published objects; the address is the secret",

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from synnefo.db import prepared
-from synnefo.db.locks import atomic, bound_lock_waits
+from synnefo.db.locks import atomic, bound_lock_waits, retry_on_deadlock
 from synnefo.db.streams import stream
 from tests.markers import needs_postgres
 
@@ -71,6 +71,48 @@ def test_a_migration_does_not_break_planned_statements() -> None:
     assert prepared.fetch_one(sql, [5]) == (5,)
     assert prepared.fetch_one(sql, [5]) == (5,)
     connection.close()
+
+
+@pytest.mark.db
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "run", [prepared.fetch_all, lambda *one: prepared.execute_all(("SELECT 1", []), one)]
+)
+def test_a_migration_ends_one_transaction_at_most(run: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE moved (value int)")
+        cursor.execute("INSERT INTO moved VALUES (5)")
+
+    @retry_on_deadlock
+    def use_case() -> Any:
+        with atomic():
+            return run("SELECT value FROM moved WHERE value = %s", [5])
+
+    try:
+        assert use_case() == [(5,)]
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE moved ALTER value TYPE bigint")
+        assert use_case() == [(5,)]
+        assert use_case() == [(5,)]
+    finally:
+        connection.close()
+
+
+@pytest.mark.db
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_behind_a_pooler_each_transaction_bounds_its_own_lock_waits(settings: Settings) -> None:
+    def bound() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            return cursor.fetchone()[0]
+
+    connection.close()
+    settings.DATABASE_PREPARED_STATEMENTS, settings.DATABASE_LOCK_TIMEOUT = False, 1234
+    with atomic():
+        assert bound() == "1234ms"
+    assert bound() == "0"
 
 
 @pytest.mark.db

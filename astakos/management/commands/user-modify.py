@@ -65,7 +65,7 @@ class Command(SynnefoCommand):
             metavar=("RESOURCE", "CAPACITY|default"),
             help="Set the limits of the user's system project (repeatable).",
         )
-        add("--exclude", default="", metavar="UUID,…", help="With --all: leave these users alone.")
+        add("--exclude", default="", metavar="UUID|EMAIL,…", help="With --all: leave these users alone.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._check(options)
@@ -114,7 +114,8 @@ class Command(SynnefoCommand):
             resource=resource,
             capacity=capacity,
             users=None if user is None else [user.uuid],
-            exclude=[item.strip() for item in options["exclude"].split(",") if item.strip()],
+            # A name that is nobody's must not pass for an exclusion.
+            exclude=[users.find(item.strip()).uuid for item in options["exclude"].split(",") if item.strip()],
         )
         self.stdout.write(f"{resource} set to {text} in {count} system project(s)")
 

@@ -38,7 +38,10 @@ class Command(ShowCommand):
         return ("source", "resource", "limit", "usage"), rows
 
     def _projects(self, user: User) -> dict[str, Section]:
-        owned = [(row.uuid, row.name, row.status, None) for row in user_reports.owned_projects(user)]
+        owned = [
+            (row.uuid, row.name, row.status, row.pending_application)
+            for row in user_reports.owned_projects(user)
+        ]
         joined = [(row.uuid, row.name, row.status) for row in user_reports.memberships(user)]
         return {
             "Owned Projects": (("project id", "project name", "status", "pending app id"), owned),

@@ -16,6 +16,7 @@ from cyclades.api.compute import (
     rescue_actions,
 )
 from cyclades.api.compute.dialect import acting
+from cyclades.api.compute.profile import Profile, profile_of
 from cyclades.api.compute.server_body import flavor_id
 from cyclades.api.compute.servers import parse_server_id
 from cyclades.logic import server_actions
@@ -30,14 +31,14 @@ Action = Callable[[Credentials, int, Arguments], HttpResponse | None]
 
 def perform(request: HttpRequest, server_id: str) -> HttpResponse:
     """Do the one action that the body names; it is accepted, its job follows."""
-    action, arguments = _parse(read_object(request))
+    action, arguments = _parse(read_object(request), nova=profile_of(request) is Profile.NOVA)
     number = parse_server_id(server_id)
     # Whoever may not see the server must not learn more from the action's own checks.
     server_logic.get_server(acting(request), server_id=number)
     return action(acting(request), number, arguments) or empty_response(202)
 
 
-def _parse(body: dict[str, Any]) -> tuple[Action, Arguments]:
+def _parse(body: dict[str, Any], *, nova: bool) -> tuple[Action, Arguments]:
     """Return the action and its arguments; keys that are no action may stand beside it."""
     known = [key for key in body if key in ACTIONS]
     if not body:
@@ -52,7 +53,8 @@ def _parse(body: dict[str, Any]) -> tuple[Action, Arguments]:
             arguments = {sibling: body[sibling], **(arguments or {})}
     if arguments is not None and not isinstance(arguments, dict):
         raise BadRequest(f"Malformed request: the argument of '{known[0]}' must be an object")
-    return ACTIONS[known[0]], arguments or {}
+    actions = ACTIONS | nova_actions.IN_NOVAS_WAY if nova else ACTIONS
+    return actions[known[0]], arguments or {}
 
 
 def _start(credentials: Credentials, server_id: int, arguments: Arguments) -> None:

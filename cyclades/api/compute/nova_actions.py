@@ -7,11 +7,11 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from cyclades.logic import server_actions
-from cyclades.logic.servers import get_server
+from cyclades.api.compute.server_body import flavor_id
+from cyclades.logic import nova_resize, server_actions
 from synnefo.api import empty_response, json_response
 from synnefo.credentials import Credentials
-from synnefo.errors import NotImplementedFault, WrongState
+from synnefo.errors import NotImplementedFault
 
 Arguments = dict[str, Any]
 Action = Callable[[Credentials, int, Arguments], HttpResponse | None]
@@ -26,11 +26,17 @@ def _console_output(credentials: Credentials, server_id: int, arguments: Argumen
     return json_response({"output": ""})
 
 
+def _resize(credentials: Credentials, server_id: int, arguments: Arguments) -> None:
+    nova_resize.resize(credentials, server_id=server_id, flavor_id=flavor_id(arguments))
+
+
 def _confirm_resize(credentials: Credentials, server_id: int, arguments: Arguments) -> HttpResponse:
-    """Agree: a resize is final as soon as its job ended; while it runs there is nothing to confirm."""
-    if get_server(credentials, server_id=server_id).task:
-        raise WrongState("Cannot confirm the resize while a task of the server is pending.")
+    nova_resize.confirm(credentials, server_id=server_id)
     return empty_response(204)
+
+
+def _revert_resize(credentials: Credentials, server_id: int, arguments: Arguments) -> None:
+    nova_resize.revert(credentials, server_id=server_id)
 
 
 def _not_offered(name: str) -> Action:
@@ -50,7 +56,6 @@ NOT_OFFERED = (
     "changePassword",
     "rebuild",
     "evacuate",
-    "revertResize",
     "pause",
     "unpause",
     "resume",
@@ -76,5 +81,9 @@ ACTIONS: dict[str, Action] = {
     "forceDelete": _force_delete,
     "os-getConsoleOutput": _console_output,
     "confirmResize": _confirm_resize,
+    "revertResize": _revert_resize,
     **{name: _not_offered(name) for name in NOT_OFFERED},
 }
+
+#: Actions of both profiles that mean more in Nova's.
+IN_NOVAS_WAY: dict[str, Action] = {"resize": _resize}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cyclades.api.compute.profile import UnknownPath
+from cyclades.logic.volume_attachments import NoSuchVolume
 from synnefo.errors import (
     Conflict,
     Deleted,
@@ -37,6 +38,7 @@ class ComputeFault(SynnefoError):
 _CLASSES: tuple[tuple[type[SynnefoError], type[SynnefoError]], ...] = (
     (UnknownPath, NotFound),
     (Deleted, NotFound),
+    (NoSuchVolume, NotFound),
     (WrongState, ConflictingRequest),
     (OverLimit, Forbidden),
     (Conflict, ConflictingRequest),

@@ -15,27 +15,34 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def nova_servers(servers: Sequence[Body]) -> list[Body]:
-    """Return servers, brief or in detail, as Nova shows them, in two queries at most."""
+    """Return servers, brief or in detail, as Nova shows them, in three queries at most."""
     detailed = [server for server in servers if "addresses" in server]
     networks = {int(pk) for server in detailed for pk in server["addresses"]}
     names = nova_facts.network_names(networks)
     hard = nova_facts.hard_reboots([server["id"] for server in detailed if server["status"] == "REBOOT"])
+    resizes = nova_facts.resizes([server["id"] for server in detailed]) if detailed else {}
     return [
-        _nova_server(server, names, server["id"] in hard) if "addresses" in server else server
+        _nova_server(server, names, server["id"] in hard, resizes.get(server["id"], ""))
+        if "addresses" in server
+        else server
         for server in servers
     ]
 
 
-def _nova_server(server: Body, names: dict[int, str], hard: bool) -> Body:
+def _nova_server(server: Body, names: dict[int, str], hard: bool, resize: str) -> Body:
+    vm_state = {"OS-EXT-STS:vm_state": "resized"} if resize == "VERIFY_RESIZE" else {}
     return {
         **server,
-        "status": _status(server, hard),
+        **vm_state,
+        "status": _status(server, hard, resize),
         "addresses": by_label(server["addresses"], names),
     }
 
 
-def _status(server: Body, hard: bool) -> str:
+def _status(server: Body, hard: bool, resize: str) -> str:
     status: str = server["status"]
+    if resize and status not in ("DELETED", "ERROR"):
+        return resize
     if status == "STOPPED" and server.get("SNF:task_state") == "RESIZING":
         return "RESIZE"
     if status == "REBOOT":

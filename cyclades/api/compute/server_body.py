@@ -47,9 +47,9 @@ def flavor_id(body: dict[str, Any]) -> int:
 
 
 def _image_id(server: dict[str, Any]) -> str:
-    if "imageRef" not in server:
+    reference = _last_segment(server.get("imageRef")) or _boot_image(server)
+    if reference is None and "imageRef" not in server:
         raise BadRequest("Malformed request. Missing attribute 'imageRef'.")
-    reference = _last_segment(server["imageRef"]) or _boot_image(server)
     if not isinstance(reference, str) or not _UUID.fullmatch(reference):
         raise BadRequest("'imageRef' must be the uuid of an image")
     return reference.lower()

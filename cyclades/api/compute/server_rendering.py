@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from cyclades.api.compute.dialect import base_url, resource_links
 from cyclades.logic.server_queries import Nic, ServerDetail
@@ -118,7 +119,7 @@ def _failure(detail: ServerDetail) -> dict[str, Any]:
     """Return why a server is in error, as far as its users are told."""
     if detail.server.deleted or detail.server.operstate != ServerState.ERROR:
         return {}
-    told = detail.diagnostic if detail.diagnostic and detail.diagnostic.level == "ERROR" else None
+    told = detail.failure
     message = told.message if told else "The server could not be built."
     created = told.created if told else detail.server.updated
     return {"fault": {"code": 500, "message": message, "created": clock.isoformat(created)}}
@@ -202,7 +203,13 @@ def _port_forwarding(detail: ServerDetail, fqdn: str | None) -> dict[str, dict[s
     server = detail.server
     forwarded = {}
     for port, rule in rules.items():
-        target = rule(address, server.pk, fqdn, server.userid) if callable(rule) else rule
+        try:
+            found = import_string(rule) if isinstance(rule, str) else rule
+            target = found(address, server.pk, fqdn, server.userid) if callable(found) else found
+        except Exception:
+            # It is the site's own code: what it does wrong must not cost users their lists.
+            log.exception("CYCLADES_PORT_FORWARDING fails for port %s", port)
+            continue
         if isinstance(target, tuple | list) and len(target) == 2:
             forwarded[str(port)] = {"host": str(target[0]), "port": str(target[1])}
         elif target is not None:

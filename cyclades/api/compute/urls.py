@@ -15,6 +15,7 @@ from cyclades.api.compute import (
     versions,
 )
 from cyclades.api.compute.dialect import END, service
+from cyclades.api.compute.extensions import extension_routes
 from cyclades.api.compute.fixed_answers import fixed_routes
 from cyclades.api.compute.floating_ips import floating_ip_routes
 from cyclades.api.compute.images import image_routes
@@ -75,8 +76,7 @@ _versioned: list[URLPattern | URLResolver] = [
     *limit_routes(service),
     *interface_routes(service),
     *fixed_routes(service),
-    route(f"extensions{END}", GET=versions.list_extensions),
-    route(rf"extensions/(?P<alias>[^/]+?){END}", GET=versions.show_extension),
+    *extension_routes(service),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -1,4 +1,4 @@
-"""Version documents and extensions (compute contract 2)."""
+"""Version documents (compute contract 2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 
 from cyclades.api.compute.profile import Profile, base_url
 from synnefo.api import json_response
-from synnefo.errors import NotFound
 
 _UPDATED = "2011-01-21T11:33:21-06:00"
 
@@ -44,13 +43,3 @@ def show_nova_version(request: HttpRequest) -> HttpResponse:
         {"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"},
     ]
     return json_response({"version": _version(Profile.NOVA) | {"media_types": media_types}})
-
-
-def list_extensions(request: HttpRequest) -> HttpResponse:
-    """Answer with no extensions."""
-    return json_response({"extensions": []})
-
-
-def show_extension(request: HttpRequest, alias: str) -> HttpResponse:
-    """Refuse: there are no extensions."""
-    raise NotFound("Extension not found.")

@@ -21,6 +21,8 @@ from synnefo.errors import BadRequest, NotModified
 service = ApiService("network", astakos.authenticate_request)
 
 VERSION = "v2.0"
+#: What kamaki and Neutron's clients call the project that pays for something new.
+PROJECT_NAMES = ("project", "project_id", "tenant_id")
 M = TypeVar("M", bound=Model)
 Filter = Callable[[str], Q]
 

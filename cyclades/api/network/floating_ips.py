@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from cyclades.api.compute.dialect import acting
 from cyclades.api.network.dialect import (
+    PROJECT_NAMES,
     Collection,
     by_column,
     by_id,
@@ -75,7 +76,7 @@ def create(request: HttpRequest) -> HttpResponse:
         acting(request),
         network_id=None if network_id is None else require_id(network_id, "network"),
         address=None if address is None else parse_address(address, "floating_ip_address", ipversion=4),
-        project=optional_str(body, "project") or optional_str(body, "project_id"),
+        project=next((p for name in PROJECT_NAMES if (p := optional_str(body, name))), None),
         shared_to_project=optional_bool(body, "shared_to_project"),
     )
     return json_response({"floatingip": render(ip)})

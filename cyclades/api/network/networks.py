@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from cyclades.api.compute.dialect import acting
 from cyclades.api.network.dialect import (
+    PROJECT_NAMES,
     Collection,
     by_column,
     by_flag,
@@ -90,7 +91,7 @@ def create(request: HttpRequest) -> HttpResponse:
         acting(request),
         flavor_name=require_str({"type": kind}, "type", max_length=32),
         name=optional_str(body, "name", max_length=network_logic.MAX_NAME) or "",
-        project=next((p for p in map(_project(body), ("project", "project_id", "tenant_id")) if p), None),
+        project=next((p for name in PROJECT_NAMES if (p := optional_str(body, name))), None),
         shared_to_project=optional_bool(body, "shared_to_project"),
     )
     return json_response({"network": render(network)}, status=201)
@@ -98,10 +99,6 @@ def create(request: HttpRequest) -> HttpResponse:
 
 def _default_type() -> str:
     return str(next(iter(settings.API_ENABLED_NETWORK_FLAVORS), ""))
-
-
-def _project(body: dict[str, Any]) -> Any:
-    return lambda field: optional_str(body, field)
 
 
 def show(request: HttpRequest, network_id: str) -> HttpResponse:

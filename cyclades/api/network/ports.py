@@ -21,7 +21,7 @@ from cyclades.api.network.dialect import (
 from cyclades.logic import interfaces
 from cyclades.logic import ports as port_logic
 from cyclades.logic.cidrs import parse_address
-from cyclades.models import Port
+from cyclades.models import IPAddress, Port
 from synnefo.api import empty_response, json_response
 from synnefo.api.fields import optional_list, optional_str, require_id
 from synnefo.errors import BadRequest
@@ -55,9 +55,13 @@ def render(port: Port) -> dict[str, Any]:
 def _by_fixed_ip(value: str) -> Q:
     """Match ``ip_address=<address>`` and ``subnet_id=<id>``."""
     key, _, wanted = value.partition("=")
+    # Not by a join: a port with two addresses that are asked for would come twice.
+    addresses = IPAddress.objects.filter(deleted=False, nic__isnull=False)
     if key == "ip_address":
-        return Q(ips__address=wanted, ips__deleted=False)
-    return by_id("ips__subnet_id")(wanted) if key == "subnet_id" else Q(pk__in=[])
+        return Q(pk__in=addresses.filter(address=wanted).values("nic"))
+    if key == "subnet_id":
+        return Q(pk__in=addresses.filter(by_id("subnet_id")(wanted)).values("nic"))
+    return Q(pk__in=[])
 
 
 _COLLECTION = Collection(

@@ -62,6 +62,8 @@ _COLLECTION = Collection(
         "id": by_id("pk"),
         "name": by_column("name"),
         "network_id": by_id("network_id"),
+        "tenant_id": by_column("userid"),
+        "project_id": by_column("userid"),
         "cidr": by_column("cidr"),
         "ip_version": by_id("ipversion"),
         "gateway_ip": by_column("gateway"),

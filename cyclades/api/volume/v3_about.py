@@ -30,7 +30,7 @@ def show_limits(request: HttpRequest) -> HttpResponse:
         "maxTotalVolumes": -1,
         "totalVolumesUsed": usage.volumes,
         "maxTotalSnapshots": -1,
-        "totalSnapshotsUsed": 0,
+        "totalSnapshotsUsed": usage.snapshots,
         "maxTotalBackups": 0,
         "totalBackupsUsed": 0,
         "maxTotalBackupGigabytes": 0,
@@ -45,7 +45,7 @@ def show_quota(request: HttpRequest, project: str) -> HttpResponse:
     limits: dict[str, Any] = {
         "gigabytes": (usage.limit, usage.used),
         "volumes": (-1, usage.volumes),
-        "snapshots": (-1, 0),
+        "snapshots": (-1, usage.snapshots),
         "per_volume_gigabytes": (usage.largest, 0),
         "backups": (0, 0),
         "backup_gigabytes": (0, 0),

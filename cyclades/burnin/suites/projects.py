@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cyclades.burnin.failures import Skipped, check
+from cyclades.burnin.ledger import FLOATING_IP
 from cyclades.burnin.suite import step
 from cyclades.burnin.suites.cloud import CloudSuite, negative
 
@@ -64,6 +65,18 @@ class QuotasTestSuite(CloudSuite):
                 self.act(self.server, reassign={"project": target})
             self.server.project = target
             self.check_project("the server", self.show(self.server), target)
+
+    @step("a floating IP is reassigned and its quota moves with it")
+    def reassign_address(self) -> None:
+        self._ready()
+        ip = self.reserve_address(self.first)
+        with self.ledger.changes({self.first: {FLOATING_IP: -1}, self.second: {FLOATING_IP: 1}}):
+            body = {"reassign": {"project": self.second}}
+            path = f"floatingips/{ip['id']}/action"
+            self.client.ask("network", "POST", path, json=body, expect=(200, 202))
+        shown = self.call("network", "GET", f"floatingips/{ip['id']}")["floatingip"]
+        self.check_project("the floating IP", shown, self.second)
+        self.release_address(shown)
 
     @step("a private network is reassigned and its quota moves with it")
     def reassign_network(self) -> None:

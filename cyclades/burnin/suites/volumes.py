@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from cyclades.burnin.failures import CheckFailed, check, same
+from cyclades.burnin.failures import CheckFailed, Skipped, TimedOut, check, same
 from cyclades.burnin.ledger import DISK
 from cyclades.burnin.suite import step
 from cyclades.burnin.suites.cloud import CloudSuite, Item, Server
 
 _SIZE = 1
+#: The source of the diagnostic that tells of a device which its running server did not get or give.
+_HOTPLUG = "hotplug"
+
+
+class _NotHotplugged(Exception):
+    """The cloud itself says that the running system has not seen the change."""
 
 
 class VolumeTestSuite(CloudSuite):
@@ -84,17 +91,20 @@ class VolumeTestSuite(CloudSuite):
         word = "detachable" if detachable else "non-detachable"
         raise CheckFailed(f"there is no {word} volume type{f' {wanted}' if wanted else ''}")
 
-    def _server(self, what: str, kind: Item) -> Server:
+    def _server(self, what: str, kind: Item, networks: Sequence[Item] = ()) -> Server:
         choices = self.options.volume_flavors
         flavor = self.choose_flavor(template=kind["SNF:disk_template"], choices=choices)
-        server = self.create_server(what, self.choose_image(), flavor, networks=[])
+        server = self.create_server(what, self.choose_image(), flavor, networks=list(networks))
         self.wait_server(server, "ACTIVE", "BUILD")
         same(f"volumes of the new server {server.id}", len(self._attachments(server)), 1)
         return server
 
     @step("a server for each kind has one volume")
     def servers_of_kinds(self) -> None:
-        self.first = self._server("volumes 1", self.detachable)
+        # The first is looked into.
+        networks = self.public_networks().get("networks", []) if self.options.ssh else []
+        self.first = self._server("volumes 1", self.detachable, networks)
+        self.first.address = self.find_address(self.first)
         self.second = self._server("volumes 2", self.detachable)
         self.plain = self._server("volumes 3", self.fixed)
 
@@ -102,14 +112,62 @@ class VolumeTestSuite(CloudSuite):
     def create(self) -> None:
         self.volume = self._create("detachable", self.detachable, None)
 
+    @step("the first server can be looked into")
+    def disks_before(self) -> None:
+        self.disks, self.warned = 0, 0
+        if not self.first.address:
+            raise Skipped("the server has no public address, or --no-ssh")
+        self.disks, self.warned = self._disks_inside(), len(self._warnings())
+
+    def _disks_inside(self) -> int:
+        """How many disks the guest's own system sees."""
+        return int(self.shell(self.first, "ls /sys/block | grep -c -E '^(vd|sd|xvd)'"))
+
+    def _see_disks(self, more: int) -> None:
+        """Insist on the number of disks inside, if need be after a restart, of which the step then tells."""
+        if not self.disks:
+            raise Skipped("the server can't be looked into")
+        wanted = self.disks + more
+        try:
+            self.insist(f"the number of disks inside being {wanted}", lambda: self._plugged(wanted))
+            return
+        except (_NotHotplugged, TimedOut) as reason:
+            self.say(f"{reason}; stopping and starting the server")
+        self.stop(self.first)
+        self.start(self.first)
+        self.wait("the number of disks inside", self._disks_inside, until=wanted)
+        raise Skipped("not hotplugged: the guest sees it after a restart")
+
+    def _plugged(self, wanted: int) -> bool:
+        if self._disks_inside() == wanted:
+            return True
+        warnings = self._warnings()
+        if len(warnings) > self.warned:
+            self.warned = len(warnings)
+            raise _NotHotplugged(warnings[0])
+        return False
+
+    def _warnings(self) -> list[str]:
+        """What the server's diagnostics say about hotplug, the newest first."""
+        told = self.call("compute", "GET", f"servers/{self.first.id}/diagnostics")
+        return [str(item["message"]) for item in told if item["source"] == _HOTPLUG]
+
     @step("it is attached to a server")
     def attach(self) -> None:
         self._attach(self.first, self.volume)
         same("volumes of the server", len(self._attachments(self.first)), 2)
 
+    @step("the running server's system sees it")
+    def seen_inside(self) -> None:
+        self._see_disks(1)
+
     @step("it is detached")
     def detach(self) -> None:
         self._detach(self.first, self.volume)
+
+    @step("the running server's system no longer sees it")
+    def gone_inside(self) -> None:
+        self._see_disks(0)
 
     @step("it is attached to another server and detached again")
     def move(self) -> None:
@@ -134,3 +192,4 @@ class VolumeTestSuite(CloudSuite):
     def remove(self) -> None:
         for server in (self.first, self.second, self.plain):
             self.destroy(server)
+        self.release_all()

@@ -23,7 +23,7 @@ class Command(SynnefoCommand):
         add("cpu", help="Comma list of numbers of CPUs.")
         add("ram", help="Comma list of memory sizes in MiB; rounded up to a multiple of 4.")
         add("disk", help="Comma list of disk sizes in GiB.")
-        add("volume_type", help="Comma list of volume type ids or disk templates (a type is made if needed).")
+        add("volume_type", help="Comma list of volume types: ids, names, or disk templates (made if needed).")
         add("-n", "--dry-run", action="store_true", help="Only tell what would be created.")
         add("--public", type=strict_bool, default=True, metavar="True|False", help="Open to all projects.")
         add("--specs", metavar="K=V,...", help="Further parameters.")
@@ -43,6 +43,9 @@ class Command(SynnefoCommand):
     def _volume_type(self, word: str, dry_run: bool) -> VolumeType:
         if word.isdigit():
             return volume_types.get_volume_type(int(word))
+        named = list(VolumeType.objects.filter(name=word, deleted=False)[:2])
+        if len(named) == 1:
+            return named[0]
         if dry_run:
             volume_types.check_template(word)
             found = VolumeType.objects.filter(disk_template=word, deleted=False).order_by("pk").first()

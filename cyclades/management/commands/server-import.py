@@ -27,6 +27,7 @@ class Command(SynnefoCommand):
         add("instance", metavar="INSTANCE", help="Name of the instance in Ganeti.")
         add("--backend-id", metavar="ID", required=True, help="Backend (id or cluster name) that has it.")
         add("--user", "--user-id", dest="user", metavar="UUID|EMAIL", required=True, help="Its owner.")
+        add("--project", metavar="UUID", help="Project to charge; the owner's own by default.")
         add("--image", "--image-id", dest="image", metavar="UUID", required=True, help="Image to show.")
         add("--flavor", "--flavor-id", dest="flavor", metavar="ID", required=True, help="Flavor it has.")
         add(
@@ -44,6 +45,7 @@ class Command(SynnefoCommand):
             image_id=options["image"],
             flavor=find_flavor(options["flavor"]),
             new_nics=options["new_nics"],
+            project=options["project"],
         )
         server = server_import.run(credentials, request=request, say=self.say)
         self.print_show(summary(server))

@@ -12,6 +12,7 @@ from cyclades.management.arguments import find_server, find_volume_type, number
 from cyclades.management.volume_view import summary
 from cyclades.management.waiting import follow
 from cyclades.models import JobIntent
+from synnefo import users
 from synnefo.credentials import Credentials
 from synnefo.management.base import SynnefoCommand, add_wait_option
 
@@ -27,7 +28,7 @@ class Command(SynnefoCommand):
         add("-s", "--size", required=True, metavar="GiB", help="Size.")
         add("--name", default="", help="Name.")
         add("--description", default="", help="Description.")
-        add("--user", metavar="UUID", help="Owner; by default the server's.")
+        add("--user", metavar="UUID|EMAIL", help="Owner; by default the server's.")
         add("--project-id", metavar="UUID", help="Project that pays; by default the server's or the owner's.")
         add("--server", metavar="ID", help="Server to put it on.")
         add("--volume-type", metavar="ID", help="Type; by default that of the server's flavor.")
@@ -36,7 +37,7 @@ class Command(SynnefoCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         server = find_server(options["server"]) if options["server"] else None
-        owner = options["user"] or (server.userid if server else None)
+        owner = users.uuid_of(options["user"]) if options["user"] else (server.userid if server else None)
         if owner is None:
             raise CommandError("Give the owner with --user, or a server with --server")
         kind = find_volume_type(options["volume_type"]) if options["volume_type"] else None

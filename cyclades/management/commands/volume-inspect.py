@@ -21,7 +21,9 @@ class Command(SynnefoCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("volume_id", metavar="ID", help="Id, or name of the Ganeti disk.")
-        parser.add_argument("--display-mails", action="store_true", help="Show the owner's address.")
+        parser.add_argument(
+            "--display-mails", "--displayname", action="store_true", help="Show the owner's address."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         volume = find_volume(options["volume_id"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -14,7 +16,12 @@ from pithos.api.swift.service import caller, timestamp
 from pithos.conditions import http_date
 from pithos.logic.accounts import AccountView, object_count, show_account, update_account
 from pithos.logic.container_listings import ContainerEntry, ContainerQuery, list_containers
+from pithos.logic.metadata import swift_limits
+from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest
+
+#: Containers looked through at a time where many of them may be one entry.
+_STEPS = 1000
 
 
 def head(request: HttpRequest, account: str) -> HttpResponseBase:
@@ -36,9 +43,12 @@ def show(request: HttpRequest, account: str) -> HttpResponseBase:
         end_marker=parameters.text(request, "end_marker"),
         reverse=listing.is_reverse(request),
     )
-    entries = list_containers(caller(request), account=account, query=query) if size else []
     delimiter = parameters.text(request, "delimiter")
-    records = _folded(entries, query.prefix, delimiter) if delimiter else [_record(item) for item in entries]
+    if delimiter:
+        records = _folded(caller(request), account, query, delimiter)
+    else:
+        entries = list_containers(caller(request), account=account, query=query) if size else []
+        records = [_record(item) for item in entries]
     return listing.render(
         request, records, root="account", name=f"AUTH_{account}", item="container",
         headers=_headers(account, view),
@@ -54,16 +64,25 @@ def _record(entry: ContainerEntry) -> listing.Record:
     }
 
 
-def _folded(entries: list[ContainerEntry], prefix: str, delimiter: str) -> list[listing.Record]:
+def _folded(
+    credentials: Credentials, account: str, query: ContainerQuery, delimiter: str
+) -> list[listing.Record]:
+    """Return a page in which containers of a common beginning are one entry, which is never the marker."""
     records: list[listing.Record] = []
-    for entry in entries:
-        position = entry.name.find(delimiter, len(prefix))
-        if position == -1:
-            records.append(_record(entry))
-            continue
-        folder: listing.Record = {"subdir": entry.name[: position + len(delimiter)]}
-        if not records or records[-1] != folder:
-            records.append(folder)
+    rest = replace(query, limit=max(query.limit, _STEPS))
+    while len(records) < query.limit:
+        entries = list_containers(credentials, account=account, query=rest)
+        for entry in entries:
+            position = entry.name.find(delimiter, len(query.prefix))
+            folder = entry.name[: position + len(delimiter)] if position != -1 else ""
+            record: listing.Record = {"subdir": folder} if folder else _record(entry)
+            if not folder or (folder != query.marker and record not in records[-1:]):
+                records.append(record)
+            if len(records) == query.limit:
+                break
+        if len(entries) < rest.limit:
+            break
+        rest = replace(rest, marker=entries[-1].name)
     return records
 
 
@@ -73,7 +92,9 @@ def post(request: HttpRequest, account: str) -> HttpResponseBase:
     if parameters.flag(request, "bulk-delete"):
         return bulk.delete_many(request, account)
     items = with_removals(metadata(request_headers(request), "Account"), request_headers(request), "Account")
-    update_account(caller(request), account=account, items=items, groups={}, merge=True)
+    update_account(
+        caller(request), account=account, items=items, groups={}, merge=True, limits=swift_limits()
+    )
     return reply("text", status=204)
 
 

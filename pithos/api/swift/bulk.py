@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 from urllib.parse import unquote
@@ -17,6 +17,7 @@ from pithos.api.bodies import body_blocks, body_length
 from pithos.api.rendering import dumps
 from pithos.api.swift.service import caller, json_wanted
 from pithos.logic import containers, deletes, objects, static_manifests, uploads
+from pithos.logic.batches import batches
 from pithos.logic.nodes import Address
 from pithos.logic.uploads import Wish
 from pithos.paths import check_container, check_object
@@ -95,17 +96,9 @@ def _delete_paths(request: HttpRequest, account: str, paths: list[str]) -> Repor
         except BadRequest as error:
             report.note(path, error)
     for container, wanted in names.items():
-        try:
-            found = deletes.delete_objects(
-                caller(request), account=account, container=container, names=wanted
-            )
-        except NotFound:
-            report.missing += len(wanted)
-        except SynnefoError as error:
-            report.note(f"/{container}", error)
-        else:
-            report.done += len(found)
-            report.missing += len(set(wanted)) - len(found)
+        # Each batch by itself: the container is open to others between them.
+        for batch in batches(list(dict.fromkeys(wanted))):
+            _delete_batch(request, account, container, batch, report)
     for container in emptied:
         try:
             deletes.delete_container(caller(request), account=account, container=container)
@@ -117,13 +110,29 @@ def _delete_paths(request: HttpRequest, account: str, paths: list[str]) -> Repor
     return report
 
 
+def _delete_batch(
+    request: HttpRequest, account: str, container: str, names: Sequence[str], report: Report
+) -> None:
+    try:
+        found = deletes.delete_objects(caller(request), account=account, container=container, names=names)
+    except NotFound:
+        report.missing += len(names)
+    except SynnefoError as error:
+        report.note(f"/{container}", error)
+    else:
+        report.done += len(found)
+        report.missing += len(names) - len(found)
+
+
 def delete_with_segments(request: HttpRequest, address: Address) -> HttpResponseBase:
-    """Delete a static manifest's segments, and then itself."""
+    """Delete a static manifest's segments, those of manifests among them too, and then itself."""
     view = objects.show_object(caller(request), address=address, expand=None)
     if not view.version.is_static_manifest:
         raise BadRequest("The object is no static manifest.")
-    segments = static_manifests.parse(b"".join(objects.read(view, 0, view.size)))
-    paths = [*dict.fromkeys(segment.path for segment in segments), f"/{address.container}/{address.name}"]
+    places = static_manifests.places_of(
+        caller(request), account=address.account, segments=static_manifests.kept_in(view.version)
+    )
+    paths = [f"/{container}/{name}" for container, name in (*places, (address.container, address.name))]
     return _delete_paths(request, address.account, paths).reply(request)
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 from pithos.api.headers import normalise_key, prefixed
+from pithos.api.parameters import path_header
 from pithos.logic.acl import parse_acl
+from pithos.logic.nodes import Address
+from pithos.paths import check_account
 from synnefo import clock
 from synnefo.errors import BadRequest
 
 _FAR = 10**11
+#: What stands before an account's id in this dialect.
+PREFIX = "AUTH_"
 
 
 def with_removals(items: dict[str, str], headers: dict[str, str], level: str) -> dict[str, str]:
@@ -50,6 +56,12 @@ def policies_in(headers: dict[str, str]) -> dict[str, str]:
     if enabled is not None:
         policy["versioning"] = "auto" if enabled.lower() in ("true", "1", "yes", "on") else "none"
     return policy
+
+
+def address_in(value: str | None, header: str, account: str) -> Address:
+    """Return the address in a header; the leading slash may be missing, and escapes are undone once more."""
+    text = unquote(value or "").lstrip("/")
+    return path_header(f"/{text}", header, check_account(account.removeprefix(PREFIX)))
 
 
 def access_lists_in(headers: dict[str, str]) -> dict[str, str]:

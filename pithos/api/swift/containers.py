@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -15,7 +17,12 @@ from pithos.conditions import http_date
 from pithos.logic import containers, deletes
 from pithos.logic.containers import ContainerView, show_container
 from pithos.logic.listings import Entry, ObjectQuery, Subdir, fill_checksums, list_objects
+from pithos.logic.metadata import swift_limits
+from pithos.logic.version_listings import VersionEntry, list_versions
+from synnefo.errors import BadRequest
 
+#: By this clients know what is left of a deleted object among its versions.
+_MARK_TYPE = "application/x-deleted;swift_versions_deleted=1"
 _QUOTA = "X-Container-Meta-Quota-Bytes"
 
 
@@ -31,14 +38,30 @@ def show(request: HttpRequest, account: str, container: str) -> HttpResponseBase
     account, container = parameters.container_name(request, account, container)
     query = _query(request)
     view = show_container(caller(request), account=account, container=container)
-    entries: list[Entry] = []
-    if query.limit:
+    entries: Sequence[Entry] = []
+    if query.limit and parameters.flag(request, "versions"):
+        before = _version_marker(request)
+        entries = list_versions(
+            caller(request), account=account, container=container, query=query, before=before
+        )
+    elif query.limit:
         entries = list_objects(caller(request), account=account, container=container, query=query)
-        fill_checksums(entries)
+    fill_checksums(entries)
     return listing.render(
         request, [_record(entry) for entry in entries], root="container", name=container, item="object",
         headers=_headers(view),
     )  # fmt: skip
+
+
+def _version_marker(request: HttpRequest) -> int | None:
+    text = parameters.text(request, "version_marker")
+    if not text:
+        return None
+    if not parameters.text(request, "marker"):
+        raise BadRequest("version_marker needs a marker, too.")
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadRequest("version_marker is no version.")
+    return int(text)
 
 
 def _query(request: HttpRequest) -> ObjectQuery:
@@ -61,13 +84,18 @@ def _query(request: HttpRequest) -> ObjectQuery:
 def _record(entry: Entry) -> listing.Record:
     if isinstance(entry, Subdir):
         return {"subdir": entry.name}
-    return {
+    record: listing.Record = {
         "name": entry.name,
         "hash": entry.checksum,
         "bytes": entry.bytes,
         "content_type": entry.type,
         "last_modified": listing.moment(entry.mtime),
     }
+    if isinstance(entry, VersionEntry):
+        record |= {"version_id": str(entry.version), "is_latest": entry.is_latest}
+        if entry.is_mark:
+            record["content_type"] = _MARK_TYPE
+    return record
 
 
 def put(request: HttpRequest, account: str, container: str) -> HttpResponseBase:
@@ -85,6 +113,7 @@ def put(request: HttpRequest, account: str, container: str) -> HttpResponseBase:
         policy=policies_in(headers),
         items=items,
         access_lists=access_lists_in(headers),
+        limits=swift_limits(),
     )
     return reply("text", status=201 if created else 202)
 
@@ -105,6 +134,7 @@ def post(request: HttpRequest, account: str, container: str) -> HttpResponseBase
         items=items,
         merge=True,
         access_lists=access_lists_in(headers),
+        limits=swift_limits(),
     )
     return reply("text", status=204)
 
@@ -120,11 +150,12 @@ def _headers(view: ContainerView) -> dict[str, str]:
     headers = {
         "Last-Modified": http_date(view.modified),
         "X-Timestamp": timestamp(view.modified),
-        "X-Container-Object-Count": str(view.node.statistics.current_count),
-        "X-Container-Bytes-Used": str(view.node.statistics.current_bytes),
         "Accept-Ranges": "bytes",
         "X-Storage-Policy": "default",
     }
+    if view.is_owner or view.sees_all:
+        headers["X-Container-Object-Count"] = str(view.node.statistics.current_count)
+        headers["X-Container-Bytes-Used"] = str(view.node.statistics.current_bytes)
     if not view.is_owner:
         return headers
     policy = view.node.policy

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
+from pithos.api.headers import encode_value
 from pithos.logic.containers import metadata_of_container
 
 _LEAD = "X-Container-Meta-Access-Control-"
@@ -28,16 +29,19 @@ def preflight(request: HttpRequest, account: str, container: str, name: str = ""
     return response
 
 
-def answer(
-    request: HttpRequest, response: HttpResponseBase, account: str, container: str
-) -> HttpResponseBase:
-    """Return the response, marked as open to the asking site where the container says so."""
-    if "HTTP_ORIGIN" in request.META:
+def mark(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Mark an answer about a container or its objects as open to the asking site, where it is."""
+    place = request.resolver_match.kwargs if request.resolver_match is not None else {}
+    if "container" not in place or "HTTP_ORIGIN" not in request.META or request.method == "OPTIONS":
+        return
+    account, container = place["account"], place["container"]
+    if response.status_code < 500:
         _allow(request, response, account, container)
-    return response
 
 
 def _allow(request: HttpRequest, response: HttpResponseBase, account: str, container: str) -> bool:
+    if "\0" in account + container:  # nothing has such a name, and no database can look for it
+        return False
     items = metadata_of_container(account, container)
     origin = request.META["HTTP_ORIGIN"]
     allowed = items.get(f"{_LEAD}Allow-Origin", "").split()
@@ -47,7 +51,7 @@ def _allow(request: HttpRequest, response: HttpResponseBase, account: str, conta
     patch_vary_headers(response, ["Origin"])
     exposed = items.get(f"{_LEAD}Expose-Headers", "").split()
     standard = ["ETag", "Content-Length", "Content-Type", "Last-Modified", "X-Timestamp", "X-Trans-Id"]
-    response["Access-Control-Expose-Headers"] = ", ".join([*standard, *exposed])
+    response["Access-Control-Expose-Headers"] = encode_value(", ".join([*standard, *exposed]))
     age = items.get(f"{_LEAD}Max-Age", "")
     if age.isascii() and age.isdigit():
         response["Access-Control-Max-Age"] = age

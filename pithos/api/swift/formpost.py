@@ -18,11 +18,11 @@ from pithos.api.bodies import body_length
 from pithos.api.swift.service import plain
 from pithos.logic import uploads
 from pithos.logic.nodes import Address
+from pithos.logic.permissions import SignedCredentials
 from pithos.logic.temp_urls import keys_of
 from pithos.logic.uploads import Wish
 from pithos.paths import check_object
 from synnefo import clock
-from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, RequestTooLarge, SynnefoError, Unauthorized
 
 _SIGNED = ("redirect", "max_file_size", "max_file_count", "expires")
@@ -90,7 +90,7 @@ def _store(
         content_type = file.content_type or ""
         usable = content_type.isascii() and content_type.isprintable() and len(content_type) <= 256
         uploads.put_data(
-            Credentials(user_id=account),
+            SignedCredentials(user_id=account, container=container, name=prefix, is_prefix=True),
             address=Address(account, container, name),
             body=_blocks(file),
             wish=Wish(content_type=content_type if usable else None),

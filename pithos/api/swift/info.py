@@ -12,6 +12,7 @@ from pithos.api import bodies, headers
 from pithos.api.rendering import dumps, reply
 from pithos.api.swift import bulk
 from pithos.logic import static_manifests
+from pithos.logic.metadata import swift_limits
 from pithos.paths import MAX_CONTAINER, MAX_OBJECT
 
 _METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
@@ -21,13 +22,15 @@ _DIGESTS = ["sha1", "sha256", "sha512"]
 def show(request: HttpRequest) -> HttpResponseBase:
     """Return limits and features; anybody may know them."""
     longest = settings.PITHOS_API_LIST_LIMIT
+    limits = swift_limits()
     document = {
         "swift": {
             "version": metadata.version("synnefo") if _is_installed() else "0",
             "max_file_size": bodies.MAX_BODY,
             "max_object_name_length": MAX_OBJECT,
             "max_container_name_length": MAX_CONTAINER,
-            "max_meta_count": settings.PITHOS_RESOURCE_MAX_METADATA,
+            "max_meta_count": limits.items,
+            "max_meta_overall_size": limits.size,
             "max_meta_name_length": headers.MAX_META_NAME - len("X-Object-Meta-"),
             "max_meta_value_length": headers.MAX_META_VALUE,
             "container_listing_limit": longest,
@@ -45,6 +48,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
         "tempurl": {"methods": _METHODS, "allowed_digests": _DIGESTS},
         "formpost": {"allowed_digests": _DIGESTS},
         "container_quotas": {},
+        "object_versioning": {},
     }
     return reply("json", dumps(document), status=200)
 

@@ -13,10 +13,10 @@ from pithos.api import downloads, parameters
 from pithos.api.bodies import body_blocks, body_length
 from pithos.api.headers import object_metadata, request_headers
 from pithos.api.rendering import dumps, reply
-from pithos.api.swift import bulk, cors, formpost, listing
-from pithos.api.swift.changes import expires_in
+from pithos.api.swift import bulk, formpost, listing
+from pithos.api.swift.changes import address_in, expires_in
 from pithos.api.swift.service import caller, is_form, is_signed, timestamp
-from pithos.conditions import http_date, range_applies
+from pithos.conditions import http_date, parse_conditions, range_applies
 from pithos.logic import checksums, deletes, objects, static_manifests, swift_objects, updates
 from pithos.logic.nodes import Address
 from pithos.logic.objects import MANIFEST, ObjectView
@@ -24,25 +24,32 @@ from pithos.logic.uploads import Wish
 from pithos.ranges import ByteRange, parse_clamped_range, parse_content_range
 from synnefo.errors import BadRequest
 
+VERSION_ID = "X-Object-Version-Id"
+
 
 def head(request: HttpRequest, account: str, container: str, name: str) -> HttpResponseBase:
     """Show an object."""
     address = parameters.address(request, account, container, name)
     raw = _wants_manifest(request)
-    view = tagged(objects.show_object(caller(request), address=address, expand=None if raw else False))
-    response = downloads.head_reply(request_headers(request), view, _headers(request, view))
-    return cors.answer(request, response, account, container)
+    view = tagged(_view(request, address, expand=None if raw else False))
+    return downloads.head_reply(request_headers(request), view, _headers(request, view))
 
 
 def show(request: HttpRequest, account: str, container: str, name: str) -> HttpResponseBase:
     """Send an object's data, or a manifest itself."""
     address = parameters.address(request, account, container, name)
     raw = _wants_manifest(request)
-    view = objects.show_object(caller(request), address=address, expand=None if raw else True)
+    view = _view(request, address, expand=None if raw else True)
     if raw and view.version.is_static_manifest:
         return _manifest(request, view)
-    response = _data(request, tagged(view))
-    return cors.answer(request, response, account, container)
+    return _data(request, tagged(view))
+
+
+def _view(request: HttpRequest, address: Address, *, expand: bool | None) -> ObjectView:
+    """Return the object, or the version that ``version-id`` names, with the time of that."""
+    serial = request.GET.get("version-id")
+    view = objects.show_object(caller(request), address=address, serial=serial, expand=expand)
+    return view if serial is None else replace(view, last_modified=view.version.mtime)
 
 
 def tagged(view: ObjectView) -> ObjectView:
@@ -50,7 +57,7 @@ def tagged(view: ObjectView) -> ObjectView:
     if view.segments is not None:
         etag = checksums.joined(checksums.checksum_of(segment) for segment in view.segments)
     elif view.listed is not None:
-        etag = static_manifests.etag_of(view.listed)
+        etag = f'"{view.listed.etag}"'
     else:
         etag = checksums.checksum_of(view.version)
     return replace(view, etag=etag)
@@ -90,7 +97,7 @@ def _headers(request: HttpRequest, view: ObjectView) -> dict[str, str]:
     if version.is_static_manifest:
         headers["X-Static-Large-Object"] = "True"
     if not is_signed(request):
-        return headers | view.metadata
+        return headers | {VERSION_ID: str(version.pk)} | view.metadata
     kept = ("Content-Encoding", "Content-Disposition", MANIFEST)
     headers |= {key: view.metadata[key] for key in kept if key in view.metadata}
     headers["Content-Disposition"] = _disposition(request, view)
@@ -107,7 +114,7 @@ def _disposition(request: HttpRequest, view: ObjectView) -> str:
 
 def _manifest(request: HttpRequest, view: ObjectView) -> HttpResponse:
     """Return a static manifest: as it was sent, or as it is kept with what is known of each segment."""
-    segments = static_manifests.parse(b"".join(objects.read(view, 0, view.size)))
+    segments = static_manifests.kept_in(view.version)
     if request.GET.get("format") == "raw":
         lines = [static_manifests.line_of(segment) for segment in segments]
     else:
@@ -119,6 +126,7 @@ def _manifest(request: HttpRequest, view: ObjectView) -> HttpResponse:
                 "content_type": "application/octet-stream",
                 "last_modified": listing.moment(view.last_modified),
                 **({"range": segment.range} if segment.range else {}),
+                **({"sub_slo": True} if segment.is_manifest else {}),
             }
             for segment in segments
         ]
@@ -131,11 +139,12 @@ def post(request: HttpRequest, account: str, container: str, name: str) -> HttpR
     if is_form(request):
         return formpost.receive(request, account, container, name)
     address = parameters.address(request, account, container, name)
+    refuse_version(request)
     headers = request_headers(request)
     if is_signed(request):
         # Who was given an address must not make it show other objects of its owner.
         headers.pop(MANIFEST.lower(), None)
-    if "content-range" in headers:
+    if "content-range" in headers or "x-source-object" in headers:
         return _update_data(request, address, headers)
     swift_objects.post_object(
         caller(request),
@@ -149,18 +158,37 @@ def post(request: HttpRequest, account: str, container: str, name: str) -> HttpR
 
 def _update_data(request: HttpRequest, address: Address, headers: dict[str, str]) -> HttpResponseBase:
     content_range = parse_content_range(headers.get("content-range"))
-    length = body_length(request)
-    if length is not None and content_range.length is not None and content_range.length != length:
-        raise BadRequest("Content-Length is not the length of Content-Range.")
-    body = body_blocks(request, settings.PITHOS_BACKEND_BLOCK_SIZE, limit=content_range.length)
-    change = updates.DataUpdate(content_range=content_range, body=body)
-    updates.update_object_data(caller(request), address=address, change=change, wish=Wish(), merge=True)
+    source = None
+    body = None
+    if "x-source-object" in headers:
+        owner = headers.get("x-source-account") or address.account
+        source = address_in(headers["x-source-object"], "X-Source-Object", owner)
+    else:
+        length = body_length(request)
+        if length is not None and content_range.length is not None and content_range.length != length:
+            raise BadRequest("Content-Length is not the length of Content-Range.")
+        body = body_blocks(request, settings.PITHOS_BACKEND_BLOCK_SIZE, limit=content_range.length)
+    change = updates.DataUpdate(
+        content_range=content_range, body=body, source=source, serial=headers.get("x-source-version")
+    )
+    wish = Wish(conditions=parse_conditions(headers), by_md5=True)
+    updates.update_object_data(caller(request), address=address, change=change, wish=wish, merge=True)
     return reply("text", status=204)
 
 
+def refuse_version(request: HttpRequest) -> None:
+    """Raise BadRequest if a version is named where only the object itself can be changed."""
+    if "version-id" in request.GET:
+        raise BadRequest("A version is never changed: copy it, and change the copy.")
+
+
 def delete(request: HttpRequest, account: str, container: str, name: str) -> HttpResponseBase:
-    """Delete an object, and with a static manifest, if asked, all its segments."""
+    """Delete an object or one of its versions, and with a static manifest, if asked, all its segments."""
     address = parameters.address(request, account, container, name)
+    serial = request.GET.get("version-id")
+    if serial is not None:
+        deletes.delete_version(caller(request), address=address, serial=serial)
+        return reply("text", status=204, headers={VERSION_ID: serial})
     if request.GET.get("multipart-manifest") == "delete":
         return bulk.delete_with_segments(request, address)
     deletes.delete_object(caller(request), address=address)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from pithos.api.places import below
 from pithos.api.swift import accounts, containers, cors, info, objects, writes
 from pithos.api.swift.service import service
 
-_SWIFT = r"AUTH_(?P<account>[^/]+)"
-_SWIFT_CONTAINER = rf"{_SWIFT}/(?P<container>[^/]+)"
-_SWIFT_OBJECT = rf"{_SWIFT_CONTAINER}/(?P<name>[\s\S]+)"
+_SWIFT = below(lead="AUTH_")
 
 #: Swift's dialect of the same data.
 patterns: list[URLPattern] = [
     service.route(r"info/?", GET=info.show, auth=False),
     service.route(
-        rf"v1(?:\.0)?/{_SWIFT}/?",
+        _SWIFT.account,
         HEAD=accounts.head,
         GET=accounts.show,
         POST=accounts.post,
@@ -23,7 +22,7 @@ patterns: list[URLPattern] = [
         DELETE=accounts.delete,
     ),
     service.route(
-        rf"v1(?:\.0)?/{_SWIFT_CONTAINER}/?",
+        _SWIFT.container,
         HEAD=containers.head,
         GET=containers.show,
         PUT=containers.put,
@@ -32,11 +31,12 @@ patterns: list[URLPattern] = [
         OPTIONS=cors.preflight,
     ),
     service.route(
-        rf"v1(?:\.0)?/{_SWIFT_OBJECT}",
+        _SWIFT.object,
         HEAD=objects.head,
         GET=objects.show,
         PUT=writes.put,
         COPY=writes.copy,
+        MOVE=writes.move,
         POST=objects.post,
         DELETE=objects.delete,
         OPTIONS=cors.preflight,

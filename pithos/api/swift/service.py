@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime
 
 from django.conf import settings
@@ -12,7 +13,9 @@ from django.http.response import HttpResponseBase
 from astakos import public as astakos
 from pithos.api.headers import request_headers
 from pithos.api.service import PithosService, caller
-from pithos.logic.acl import ANONYMOUS
+from pithos.api.swift import cors
+from pithos.logic.acl import ANONYMOUS, ReferredCredentials
+from pithos.logic.permissions import SignedCredentials
 from pithos.logic.temp_urls import TempUrl
 from pithos.logic.temp_urls import check as check_temp_url
 from synnefo import request_id
@@ -24,7 +27,7 @@ __all__ = ["caller", "is_form", "is_signed", "json_wanted", "service", "timestam
 
 _SIGNATURE = "temp_url_sig"
 #: Parameters and headers that reach other objects than the one whose address was signed.
-_BEYOND = ("extract-archive", "bulk-delete")
+_BEYOND = ("extract-archive", "bulk-delete", "version-id")
 _BEYOND_HEADERS = frozenset(("x-copy-from", "destination"))
 #: What access lists may allow to who has no token; browsers ask for OPTIONS without one.
 _OPEN_VERBS = ("GET", "HEAD", "OPTIONS")
@@ -37,15 +40,24 @@ def authenticate(request: HttpRequest) -> Credentials:
     """
     token = request_token(request) or request.META.get("HTTP_X_STORAGE_TOKEN")
     if token:
-        return astakos.authenticate(token)
+        return _referred(request, astakos.authenticate(token))
     if is_signed(request):
         return _signed(request)
     found = astakos.session_credentials(request)
     if found is not None:
         return found
     if request.method in _OPEN_VERBS or is_form(request):
-        return ANONYMOUS
+        return _referred(request, ANONYMOUS)
     raise Unauthorized("Access denied: no token.")
+
+
+def _referred(request: HttpRequest, credentials: Credentials) -> Credentials:
+    """Return the credentials, with the page that a browser says it was on when it asked."""
+    referrer = request.META.get("HTTP_REFERER", "")
+    if not referrer or request.method not in _OPEN_VERBS:
+        return credentials
+    known = {item.name: getattr(credentials, item.name) for item in fields(credentials)}
+    return ReferredCredentials(**known, referrer=referrer[:2048])
 
 
 def is_form(request: HttpRequest) -> bool:
@@ -58,8 +70,8 @@ def is_signed(request: HttpRequest) -> bool:
     return _SIGNATURE in request.GET or "temp_url_expires" in request.GET
 
 
-def _signed(request: HttpRequest) -> Credentials:
-    """Return the owner, in whose name the address was signed; raise for what reaches beyond one object."""
+def _signed(request: HttpRequest) -> SignedCredentials:
+    """Return what the signed address opens; raise for what reaches beyond one object."""
     if any(name in request.GET for name in _BEYOND) or request.GET.get("multipart-manifest", "get") != "get":
         raise BadRequest("A signed address takes data only.")
     if not _BEYOND_HEADERS.isdisjoint(request_headers(request)):
@@ -84,7 +96,12 @@ def _signed(request: HttpRequest) -> Credentials:
         roots=(before, "/v1"),
         address=request.META.get("REMOTE_ADDR", ""),
     )
-    return Credentials(user_id=account)
+    return SignedCredentials(
+        user_id=account,
+        container=container,
+        name=name if signed.prefix is None else signed.prefix,
+        is_prefix=signed.prefix is not None,
+    )
 
 
 def json_wanted(request: HttpRequest) -> bool:
@@ -102,7 +119,8 @@ class SwiftService(PithosService):
 
     def fault(self, request: HttpRequest, error: SynnefoError) -> HttpResponseBase:
         """Render a fault; who is nobody is asked for a token instead of being told what is there."""
-        nobody = getattr(request, "credentials", None) == ANONYMOUS
+        known = getattr(request, "credentials", None)
+        nobody = isinstance(known, Credentials) and not known.user_id
         if nobody and isinstance(error, Forbidden | NotFound):
             error = Unauthorized("Access denied: no token.")
         response = super().fault(request, error)
@@ -112,6 +130,7 @@ class SwiftService(PithosService):
 
     def _answer(self, request: HttpRequest, produce: Callable[[], HttpResponseBase]) -> HttpResponseBase:
         response = super()._answer(request, produce)
+        cors.mark(request, response)
         response["X-Trans-Id"] = response["X-Openstack-Request-Id"] = request_id.current()
         return response
 

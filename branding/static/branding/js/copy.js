@@ -1,7 +1,8 @@
 // Copy buttons stand inside an element with data-copy, or one with data-copy-from naming another's id.
 import { announce } from "./toast.js";
 
-async function toClipboard(text, source) {
+// Copies, or where browsers forbid that selects what shows the text; tells whether it was copied.
+export async function copyText(text, source) {
   if (navigator.clipboard && window.isSecureContext) {
     await navigator.clipboard.writeText(text);
     return true;
@@ -19,7 +20,7 @@ export function enableCopying() {
     const button = event.target.closest(".copy");
     const holder = button?.closest("[data-copy]");
     if (!holder) return;
-    const copied = await toClipboard(holder.dataset.copy, holder.firstElementChild);
+    const copied = await copyText(holder.dataset.copy, holder.firstElementChild);
     if (!copied) return;
     button.classList.add("is-done");
     announce(button.dataset.done);

@@ -1,5 +1,6 @@
 // Elements with data-live="<address>" are fetched again every data-interval milliseconds while visible.
-// Their answer replaces the content; focus inside is kept, and two failures in a row show a notice.
+// Their answer replaces the content, of a table row by row; focus inside is kept, and two failures in a row show a notice.
+import { patchRows } from "./rows.js";
 
 const BACKOFF_MAX_MS = 60000;
 const TIMEOUT_MS = 10000;
@@ -16,6 +17,8 @@ class LivePart {
       if (document.hidden) clearTimeout(this.timer);
       else this.refresh();
     });
+    // With data-topics a part is read again as soon as the server tells of a change.
+    if (element.dataset.topics) document.addEventListener("shell:changes", () => this.schedule(0));
   }
 
   schedule(delay) {
@@ -46,11 +49,16 @@ class LivePart {
     // Each answer hides the token of its forms in its own way; that is no change.
     const shape = html.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
     if (shape === this.last) return;
-    if (this.element.contains(document.activeElement) && document.activeElement !== this.element) return;
-    if (this.element.querySelector("input[type=checkbox]:checked")) return;
-    this.last = shape;
     // The server's own fragment, made of escaped values; nothing a user wrote is markup in it.
     const parsed = new DOMParser().parseFromString(html, "text/html");
+    const done = patchRows(this.element, parsed.body);
+    if (done) {
+      // What still waits is done with the next answer, though it be the same.
+      this.last = done === "all" ? shape : null;
+      return;
+    }
+    if (this.element.contains(document.activeElement) && document.activeElement !== this.element) return;
+    this.last = shape;
     this.element.replaceChildren(...parsed.body.childNodes);
   }
 

@@ -14,6 +14,9 @@ from synnefo.api import empty_response, json_response, read_json, read_object
 from synnefo.api.fields import optional_str
 from synnefo.errors import NotFound, NotImplementedFault, UnsupportedMediaType
 
+#: Glance's resources that there are none of.
+NOT_OFFERED = ("cache", "info", "metadefs", "tasks")
+
 _PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 
 
@@ -64,6 +67,11 @@ def remove_tag(request: HttpRequest, image_id: str, tag: str) -> HttpResponse:
         raise NotFound("The image has no such tag.")
     _update(request, image, ImageFields(extras={"tags": tags_text([t for t in image.tags if t != tag])}))
     return empty_response(204)
+
+
+def refuse_unknown(request: HttpRequest) -> HttpResponse:
+    """Say that there are no tasks, no catalogue of metadata definitions and no cache."""
+    raise NotFound("This part of the image service is not offered.")
 
 
 def not_offered(request: HttpRequest, image_id: str, action: str = "") -> HttpResponse:

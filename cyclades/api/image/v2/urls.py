@@ -23,4 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     route(rf"{_IMAGE}/import/?", POST=images.not_offered),
     route(rf"{_IMAGE}/stage/?", PUT=images.not_offered),
     route("schemas/(?P<name>[a-z]+)/?", GET=schemas.show),
+    *(
+        route(f"{name}(?:/.*)?", GET=images.refuse_unknown, POST=images.refuse_unknown)
+        for name in images.NOT_OFFERED
+    ),
 ]
