@@ -141,6 +141,11 @@ def many_members_at_once(tab: Watched, uuid: str) -> None:
     page.locator("#show-joined").uncheck()
     page.get_by_test_id("save-columns").click()
     page.get_by_role("columnheader", name="Joined").wait_for(state="detached")
+    # On a phone rows are cards; the box that selects them all is there, too.
+    page.set_viewport_size({"width": 320, "height": 740})
+    page.get_by_test_id("select-page").check()
+    page.get_by_test_id("select-page").uncheck()
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.get_by_test_id("select-page").check()
     bar, remove = page.get_by_test_id("bulk-bar"), page.get_by_test_id("bulk-remove")
     bar.get_by_text("2 selected", exact=True).wait_for()
