@@ -18,7 +18,9 @@ setup(
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",
     python_requires=">=3.11",
-    packages=find_packages(include=["synnefo*", "astakos*", "pithos*", "cyclades*", "branding*", "gtools*"]),
+    packages=find_packages(
+        include=["synnefo*", "astakos*", "pithos*", "cyclades*", "stats*", "branding*", "gtools*"]
+    ),
     package_data={
         "gtools.osprovider": ["snf-image/*"],
         "gtools.extstorage": ["snffile/*"],
@@ -36,6 +38,7 @@ setup(
         "libpass",
         "nh3",
         "orjson",
+        "Pillow>=10.1",
         "pika>=1.3",
         "prometheus-client",
         "psycopg2-binary",
@@ -54,9 +57,10 @@ setup(
         "social": ["social-auth-app-django"],
         # pysaml2 calls the program xmlsec1.
         "saml": ["pysaml2"],
-        # These two compile against system libraries (libldap2-dev libsasl2-dev; librrd-dev).
+        # Compiles against system libraries (libldap2-dev libsasl2-dev).
         "ldap": ["python-ldap", "django-auth-ldap"],
-        "stats": ["rrdtool", "Pillow"],
+        # Graphs call the program rrdtool, which comes with the system (Debian: rrdtool).
+        "stats": [],
         # The RADOS binding comes with Ceph (Debian: python3-rados), not from an index.
         "rados": [],
         "test": [

@@ -9,7 +9,10 @@ import os
 from synnefo.gunicorn_hooks import post_worker_init, pre_request
 
 bind = os.environ.get("SYNNEFO_BIND", "127.0.0.1:8080")
-# Threads that cut off clients which dawdle (SYNNEFO_HEAD_SECONDS, SYNNEFO_SILENCE_SECONDS).
+# Threads that cut off clients which dawdle. Environment, with seconds where nothing else is said:
+# SYNNEFO_HEAD_SECONDS (20) for a request's line and headers, SYNNEFO_SILENCE_SECONDS (60) without anything
+# sent or received, SYNNEFO_BODY_SECONDS (60) of waiting for a body, of which every SYNNEFO_BODY_RATE (500)
+# bytes give one back.
 worker_class = "synnefo.gunicorn_worker.Worker"
 workers = int(os.environ.get("SYNNEFO_WORKERS", str(multiprocessing.cpu_count())))
 threads = int(os.environ.get("SYNNEFO_THREADS", "16"))

@@ -85,7 +85,7 @@ declare(
     3600,
     type=int,
     conf=_VMAPI,
-    help="Seconds a node has to fetch a new server's parameters.",
+    help="Seconds a node has to fetch a new server's parameters, from the submission of its job.",
 )
 declare("USERDATA_MAX_SSH_KEYS_PER_USER", 10, type=int, conf=_USERDATA, help="Most SSH keys a user may keep.")
 declare(

@@ -54,6 +54,13 @@ declare(
     help="Networks that every server gets, outside its owner's quota; entries as for the default networks.",
 )
 declare(
+    "CYCLADES_MAX_UNATTACHED_PORTS",
+    256,
+    type=int,
+    conf=_API,
+    help="Ports on no server that a user may have; no quota counts them.",
+)
+declare(
     "ALLOWED_DISK_FORMATS",
     ("diskdump", "extdump", "ntfsdump"),
     type=(list, tuple),

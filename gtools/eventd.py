@@ -212,8 +212,8 @@ class EventDaemon:
         if not self._was_master:
             logger.info("this node is the master: reading the job queue")
         if not self._was_master or time.monotonic() >= self._next_scan:
-            with_archive, self._was_master = not self._was_master, True
-            self._rescan(with_archive)
+            # A queue that can't be read now is read with its archive as soon as it can.
+            self._was_master = self._rescan(with_archive=not self._was_master) or self._was_master
         self._handle_all(self._unhandled)
 
     def _handle_all(self, jobs: set[int]) -> bool:
@@ -229,17 +229,18 @@ class EventDaemon:
             logger.debug("%s", error)
         return not jobs
 
-    def _rescan(self, with_archive: bool) -> None:
+    def _rescan(self, with_archive: bool) -> bool:
         """Find what notifications missed: changes while the daemon was down, or an overflow of the queue.
 
         with_archive: look also at jobs that have ended and were archived since the daemon last looked.
+        Returns whether the queue could be read.
         """
         started_ns = time.time_ns()
         try:
             present = scan(self._options.queue_dir)
         except OSError as error:
             logger.error("cannot read the job queue: %s", error)
-            return
+            return False
         self._next_scan = time.monotonic() + RESCAN_SECONDS
         watermark = self._spool.watermark()
         found = {job for job, mtime_ns in present.items() if mtime_ns >= watermark}
@@ -253,6 +254,7 @@ class EventDaemon:
             self._forget_settled(set(present) | self._unhandled, watermark)
         else:
             self._unhandled |= found
+        return True
 
     def _archived_since(self, since_ns: int) -> set[int]:
         try:
@@ -298,6 +300,9 @@ class EventDaemon:
         job = self._read(job_id)
         known = self._spool.statuses(job_id)
         cluster = self._ssconf.cluster_name()
+        if not cluster:
+            # A message without it is nobody's.
+            raise OSError("the cluster's name can't be read")
         for op in job.ops:
             before = known.get(op.index)
             if before == op.status or before in FINAL_STATUSES:

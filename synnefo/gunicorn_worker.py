@@ -1,7 +1,7 @@
 """Gunicorn's threaded worker, with limits on clients that dawdle.
 
-A thread reads each request. Without a limit, a client that never finishes its head, or falls silent in the
-middle of a body, would hold a thread for ever.
+A thread reads each request. Without limits, a client that never finishes its head, falls silent in the middle
+of a body, or sends a byte of it now and then, would hold a thread for ever.
 """
 
 from __future__ import annotations
@@ -22,10 +22,45 @@ from gunicorn.workers.gthread import ThreadWorker
 HEAD_SECONDS = float(os.environ.get("SYNNEFO_HEAD_SECONDS", "20"))
 #: Seconds without any progress of a body, in either direction.
 SILENCE_SECONDS = float(os.environ.get("SYNNEFO_SILENCE_SECONDS", "60"))
+#: Seconds for which a thread waits for a body, and the bytes that each earn another one, up to so many.
+#: Only waiting counts: a server that is slow to store what came takes no time from its client.
+BODY_SECONDS = float(os.environ.get("SYNNEFO_BODY_SECONDS", "60"))
+BODY_RATE = float(os.environ.get("SYNNEFO_BODY_RATE", "500"))
 #: Bytes sent at a time, for which a slow client has ``SILENCE_SECONDS``.
 STEP_BYTES = 256 << 10
 #: Seconds for which a thread waits for another request of the connection it has just served.
 LINGER_SECONDS = 0.005
+
+
+class PacedSocket:
+    """The socket of a request, whose body must come at a mean rate of ``BODY_RATE``, but for pauses."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._left = BODY_SECONDS
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def recv(self, size: int) -> bytes:
+        """Receive at most *size* bytes; raises ``TimeoutError`` when the client is too slow."""
+        began = time.monotonic()
+        data = self._sock.recv(size)
+        self._count(began, len(data))
+        return data
+
+    def recv_into(self, target: memoryview) -> int:
+        """Receive something into *target*; raises ``TimeoutError`` when the client is too slow."""
+        began = time.monotonic()
+        received = self._sock.recv_into(target)
+        self._count(began, received)
+        return received
+
+    def _count(self, began: float, received: int) -> None:
+        # What came fast gives no right to dawdle afterwards.
+        self._left = min(self._left + received / BODY_RATE - (time.monotonic() - began), BODY_SECONDS)
+        if self._left < 0:
+            raise TimeoutError("the body comes too slowly")
 
 
 class DirectBody(Body):  # type: ignore[misc]  # gunicorn has no types
@@ -112,7 +147,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.sock.settimeout(SILENCE_SECONDS)
         if type(req.body) is Body and type(req.body.reader) is LengthReader:
             req.body = DirectBody(req.body.reader)
-        return super().handle_request(req, conn)
+        unreader = conn.parser.unreader
+        unreader.sock = PacedSocket(conn.sock)
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            unreader.sock = conn.sock
 
     def murder_pending(self) -> None:
         """Close what waits too long; gunicorn calls this every second in the main thread."""

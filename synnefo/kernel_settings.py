@@ -14,7 +14,7 @@ NoneType = type(None)
 
 declare(
     "SYNNEFO_SERVICES",
-    ["astakos", "pithos", "cyclades"],
+    ["astakos", "pithos", "cyclades", "stats"],
     type=(list, tuple),
     conf=_DEPLOY,
     help="Services this host runs; the others contribute no URLs and no commands.",
@@ -147,6 +147,13 @@ declare(
     help="Brokers, tried in random order; embedded:///path is the broker of a single-host installation.",
 )
 declare("EXCHANGE_GANETI", "ganeti", type=str, conf=_QUEUES, help="Topic exchange of Ganeti events.")
+declare(
+    "AMQP_QUORUM_QUEUES",
+    False,
+    type=bool,
+    conf=_QUEUES,
+    help="Keep the dispatchers' queues on several nodes of a RabbitMQ cluster, under names that end in -q.",
+)
 declare(
     "BACKEND_PREFIX_ID",
     "snf-",

@@ -16,8 +16,10 @@ _SECRETS = re.compile(
 )
 
 
-#: Addresses whose last part is the secret: access tokens, one-time configurations, published files.
-_SECRET_PATHS = re.compile(r"(/tokens/|/server-params/|/public/|/activate/|/confirm/)[^ ]+")
+#: Addresses whose last part is the secret: access tokens, one-time configurations, published files, graphs.
+_SECRET_PATHS = re.compile(
+    r"(/tokens/|/server-params/|/public/|/activate/|/confirm/|/v1\.0/(?:cpu|net)-(?:bar|ts|ts-w)/)[^ ]+"
+)
 
 
 def mask_path(path: str) -> str:
@@ -38,6 +40,9 @@ class RequestIdFilter(logging.Filter):
         record.request_id = request_id.current() or "-"
         message = record.getMessage()
         masked = mask(message)
+        if record.name == "django.request":
+            # Django itself tells the path of what was refused.
+            masked = mask_path(masked)
         if masked != message:
             record.msg, record.args = masked, ()
         return True

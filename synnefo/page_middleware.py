@@ -24,6 +24,7 @@ API_ROOTS = {
     "astakos": ("identity", "account"),
     "pithos": ("object-store",),
     "cyclades": ("compute", "network", "image", "volume", "vmapi"),
+    "stats": ("v1.0",),
 }
 
 

@@ -6,11 +6,15 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
+from synnefo import clock, rate_limit
 from tests import built_once, environment, flushing
 from tests.kept import kept  # noqa: F401
 from tests.lab import migrated
@@ -27,6 +31,9 @@ from tests.scheduling import ByUnit, order, unit_of
 # Workers, daemons and commands would each translate all sources anew where this is switched off.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# What a busy machine makes slow is not wrong.
+hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("busy")
 built_once.static_files()
 built_once.routes()
 
@@ -108,6 +115,13 @@ def kamaki(tmp_path_factory: pytest.TempPathFactory) -> Kamaki:
     except Unavailable as error:
         pytest.skip(str(error))
     return Kamaki(program, tmp_path_factory.mktemp("kamaki"))
+
+
+@pytest.fixture
+def one_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits count in a minute, or an hour, that does not end during the test."""
+    moment = clock.now()
+    monkeypatch.setattr(rate_limit, "clock", SimpleNamespace(now=lambda: moment))
 
 
 # -- who runs what, when several processes share the work ------------------------------------------------

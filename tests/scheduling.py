@@ -42,15 +42,22 @@ UNITS = {
 }
 #: Units that take minutes, the longest first.
 LONG = (
-    "clouds",
-    "chaos",
     "contract",
-    "sites",
-    "lab",
+    "clouds",
+    "demo",
+    "chaos",
     "broker",
     "browser",
-    "demo",
+    "sites",
+    "tests/gtools/test_osprovider_deploy.py",
+    "tests/security/test_route_table.py",
+    "tests/cyclades/test_dispatcher_fault.py",
+    "tests/pithos/test_swift_clients.py",
+    "tests/benchmarks/test_benchmarks_smoke.py",
+    "tests/pithos/test_kamaki_clients.py",
+    "tests/cyclades/test_dispatcher_consumer.py",
     "ceph",
+    "lab",
 )
 #: How many short units follow each long one.
 BETWEEN = 5

@@ -43,7 +43,11 @@ PITHOS_BACKEND_BLOCK_PATH = tempfile.mkdtemp(prefix="synnefo-test-blocks-")
 ASTAKOS_BASE_URL = "http://testserver/astakos"
 PITHOS_BASE_URL = "http://testserver/pithos"
 CYCLADES_BASE_URL = "http://testserver/cyclades"
+STATS_BASE_URL = "http://testserver/stats"
+RRD_PREFIX = tempfile.mkdtemp(prefix="synnefo-test-rrd-")
 GANETI_SUBMIT_IN_BACKGROUND = False
+# Whoever waits for a row gets it, however slow the machine; tests of longer waits set bounds of their own.
+DATABASE_LOCK_TIMEOUT = 60_000
 ASTAKOS_MAILS_IN_BACKGROUND = False
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Tests register services and look at once.

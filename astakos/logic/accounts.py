@@ -80,10 +80,11 @@ def send_verification(credentials: Credentials, *, user_id: int) -> User:
         user.verification_code = crypto.new_token()
         user.activation_sent = clock.now()
         user.save(update_fields=["verification_code", "activation_sent", "updated"])
-        mails.send(
+        mails.send_to_user(
             "activation",
-            subject=mails.subject("VERIFICATION_EMAIL_SUBJECT", _("%(service)s account verification")),
-            to=[user.email],
+            "VERIFICATION_EMAIL_SUBJECT",
+            gettext_noop("%(service)s account verification"),
+            user=user,
             context={"user": user, "url": mails.activation_url(user)},
         )
         audit.record(credentials, "user.send_verification", f"user:{user.uuid}")
@@ -210,10 +211,11 @@ def _announce_acceptance(user: User) -> None:
         context={"user": user, "provider": modules},
         email=user.email,
     )
-    mails.send(
+    mails.send_to_user(
         "welcome",
-        subject=mails.subject("GREETING_EMAIL_SUBJECT", _("Welcome to %(service)s")),
-        to=[user.email],
+        "GREETING_EMAIL_SUBJECT",
+        gettext_noop("Welcome to %(service)s"),
+        user=user,
         context={"user": user, "url": mails.page_url("login")},
     )
     if password_links.has_to_choose(user):
@@ -230,10 +232,11 @@ def reject(credentials: Credentials, *, user_id: int, reason: str = "") -> User:
         user.save()
         audit.record(credentials, "user.reject", f"user:{user.uuid}", reason=reason)
         if settings.ASTAKOS_REJECTION_MAIL_ENABLED:
-            mails.send(
+            mails.send_to_user(
                 "rejected",
-                subject=mails.subject("REJECTION_EMAIL_SUBJECT", _("Your account at %(service)s")),
-                to=[user.email],
+                "REJECTION_EMAIL_SUBJECT",
+                gettext_noop("Your account at %(service)s"),
+                user=user,
                 context={"user": user, "reason": reason},
             )
     return user

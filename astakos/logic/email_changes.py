@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from astakos.logic import limited, mails, third_party, users
 from astakos.models import EmailChange, User
@@ -84,16 +85,19 @@ def _announce(change: EmailChange, key: str) -> None:
         "url": mails.page_url(f"email_change/confirm/{key}"),
         "expires": change.requested_at + _lifetime(),
     }
-    mails.send(
+    mails.send_to_user(
         "email_change_new",
-        subject=mails.subject("EMAIL_CHANGE_NEW_EMAIL_SUBJECT", _("Confirm your new address on %(service)s")),
-        to=[change.new_email_address],
+        "EMAIL_CHANGE_NEW_EMAIL_SUBJECT",
+        gettext_noop("Confirm your new address on %(service)s"),
+        user=change.user,
+        to=change.new_email_address,
         context=context,
     )
-    mails.send(
+    mails.send_to_user(
         "email_change_old",
-        subject=mails.subject("EMAIL_CHANGE_OLD_EMAIL_SUBJECT", _("Change of your address on %(service)s")),
-        to=[change.user.email],
+        "EMAIL_CHANGE_OLD_EMAIL_SUBJECT",
+        gettext_noop("Change of your address on %(service)s"),
+        user=change.user,
         # Who reads the old address must not be able to confirm the new one.
         context={**context, "url": ""},
     )

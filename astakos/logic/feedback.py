@@ -26,9 +26,10 @@ def send(sender: Identity | User, *, message: str, data: str) -> bool:
             f"Too many messages; try again in {attempts.retry_after} seconds",
             retry_after=attempts.retry_after,
         )
-    return mails.deliver_now(
+    return mails.deliver_to_staff(
         "feedback",
-        subject=mails.subject("FEEDBACK_EMAIL_SUBJECT", gettext_noop("Feedback from %(service)s")),
+        "FEEDBACK_EMAIL_SUBJECT",
+        gettext_noop("Feedback from %(service)s"),
         to=mails.feedback_recipients(),
         context={
             "message": message[:MAX_MESSAGE_LENGTH],

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db.models import F
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from astakos.logic import mails, users
 from astakos.models import Invitation, User
@@ -106,10 +107,11 @@ def send(credentials: Credentials, *, user_id: int, realname: str, email: str) -
         )
         if not created:
             raise Conflict(_("You have invited %(email)s already") % {"email": email})
-        mails.send(
+        mails.send_to_guest(
             "invitation",
-            subject=mails.subject("INVITATION_EMAIL_SUBJECT", _("Invitation to %(service)s")),
-            to=[email],
+            "INVITATION_EMAIL_SUBJECT",
+            gettext_noop("Invitation to %(service)s"),
+            to=email,
             context={"invitation": invitation, "url": mails.page_url(f"signup?code={quote(code)}")},
         )
         audit.record(credentials, "invitation.send", f"user:{inviter.uuid}", email=email)

@@ -1,5 +1,7 @@
 """Mails: rendered from templates, kept until the mail server took them (identity contract 4.6).
 
+A mail is in the language of whoever receives it, whatever that of the acting user or of the command is:
+``send_to_user`` and ``send_to_staff`` see to that, and nothing else sends mail.
 A site replaces a mail by a template of the same name in its template directory, under ``astakos/mail/`` or
 under the name that earlier releases used.
 """
@@ -19,6 +21,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from astakos.logic import mail_queue
+from astakos.logic.preferences import language_of
 from astakos.models import User
 from branding import identity as brand
 from synnefo import audit
@@ -139,13 +142,39 @@ def render(template: str, context: Mapping[str, Any]) -> tuple[str, str]:
     return text.render(dict(values)), "" if html is None else html.render(dict(values))
 
 
-def send(template: str, *, subject: str, to: Sequence[str], context: Mapping[str, Any]) -> None:
-    """Queue one mail in the caller's transaction; *template* names a file of ``astakos/mail``."""
-    if not to:
-        log.info("nobody is configured to receive the mail '%s'", template)
-        return
-    body, html = render(template, context)
-    mail_queue.enqueue(template=template, subject=_one_line(subject), body=body, html=html, to=to)
+def in_language_of(user: User) -> translation.override:
+    """Return the context in which texts for *user* are made."""
+    return translation.override(language_of(user))
+
+
+def in_language_of_site() -> translation.override:
+    """Return the context in which texts for staff and for people without an account are made."""
+    return translation.override(settings.LANGUAGE_CODE)
+
+
+def send_to_user(
+    template: str,
+    text_id: str,
+    default: str,
+    *,
+    user: User,
+    context: Mapping[str, Any],
+    to: str = "",
+    **fields: object,
+) -> None:
+    """Queue a mail for *user*, at another address than the account's if *to* is one.
+
+    *default* is the subject's message id, *text_id* and *fields* are those of ``subject``.
+    """
+    with in_language_of(user):
+        text = subject(text_id, _(default), **fields)
+        _send(template, subject=text, to=[to or user.email], context=context)
+
+
+def send_to_guest(template: str, text_id: str, default: str, *, to: str, context: Mapping[str, Any]) -> None:
+    """Queue a mail for somebody without an account; nobody knows another language than the site's."""
+    with in_language_of_site():
+        _send(template, subject=subject(text_id, _(default)), to=[to], context=context)
 
 
 def send_to_staff(
@@ -157,30 +186,45 @@ def send_to_staff(
     context: Mapping[str, Any],
     **fields: object,
 ) -> None:
-    """Queue a mail for staff, in the site's own language whatever the visitor's is."""
-    with translation.override(settings.LANGUAGE_CODE):
-        text = f"{settings.EMAIL_SUBJECT_PREFIX}{subject(text_id, _(default), **fields)}"
-        send(template, subject=text, to=to, context=context)
+    """Queue a mail for staff, in the site's own language."""
+    with in_language_of_site():
+        _send(template, subject=_for_staff(text_id, default, fields), to=to, context=context)
+
+
+def deliver_to_staff(
+    template: str, text_id: str, default: str, *, to: Sequence[str], context: Mapping[str, Any]
+) -> bool:
+    """Send a mail for staff at once and tell whether it was taken; nobody to send to counts as that."""
+    if not to:
+        log.warning("nobody is configured to receive the mail '%s'", template)
+        return True
+    with in_language_of_site():
+        text = _one_line(_for_staff(text_id, default, {}))
+        body, html = render(template, context)
+    try:
+        mail_queue.message_of(subject=text, body=body, html=html, to=to).send()
+    except mail_queue.DELIVERY_ERRORS as error:
+        log.error("cannot send the mail '%s': %s", template, error)
+        return False
+    return True
+
+
+def _for_staff(text_id: str, default: str, fields: Mapping[str, object]) -> str:
+    return f"{settings.EMAIL_SUBJECT_PREFIX}{subject(text_id, _(default), **fields)}"
+
+
+def _send(template: str, *, subject: str, to: Sequence[str], context: Mapping[str, Any]) -> None:
+    """Queue one mail in the caller's transaction; *template* names a file of ``astakos/mail``."""
+    if not to:
+        log.info("nobody is configured to receive the mail '%s'", template)
+        return
+    body, html = render(template, context)
+    mail_queue.enqueue(template=template, subject=_one_line(subject), body=body, html=html, to=to)
 
 
 def _one_line(text: str) -> str:
     """A subject may hold names that people chose; a line break in it would start another header."""
     return " ".join(text.split())[:255]
-
-
-def deliver_now(template: str, *, subject: str, to: Sequence[str], context: Mapping[str, Any]) -> bool:
-    """Send one mail at once and return whether a mail server took it; nobody to send to counts as sent."""
-    if not to:
-        log.warning("nobody is configured to receive the mail '%s'", template)
-        return True
-    body, html = render(template, context)
-    message = mail_queue.message_of(subject=_one_line(subject), body=body, html=html, to=to)
-    try:
-        message.send()
-    except mail_queue.DELIVERY_ERRORS as error:
-        log.error("cannot send the mail '%s': %s", template, error)
-        return False
-    return True
 
 
 def send_plain(credentials: Credentials, *, user_id: int, text: str, title: str = "") -> None:
@@ -190,7 +234,7 @@ def send_plain(credentials: Credentials, *, user_id: int, text: str, title: str 
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise NotFound(f"User with ID {user_id} does not exist")
-    chosen = title or subject("PLAIN_EMAIL_SUBJECT", _("Message from %(service)s"))
-    with atomic():
-        send("plain", subject=chosen, to=[user.email], context={"user": user, "text": text})
+    with atomic(), in_language_of(user):
+        chosen = title or subject("PLAIN_EMAIL_SUBJECT", _("Message from %(service)s"))
+        _send("plain", subject=chosen, to=[user.email], context={"user": user, "text": text})
         audit.record(credentials, "user.mail", f"user:{user.uuid}", title=chosen[:255])

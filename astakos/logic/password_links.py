@@ -6,6 +6,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.utils.encoding import force_bytes, force_str
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from astakos.logic import mails
 from astakos.models import User
@@ -63,9 +64,10 @@ def has_to_choose(user: User) -> bool:
 
 def mail_choice(user: User) -> None:
     """Mail *user* the link to the page where the first password is chosen."""
-    mails.send(
+    mails.send_to_user(
         "password_choice",
-        subject=mails.subject("PASSWORD_CHOICE_EMAIL_SUBJECT", _("Your password at %(service)s")),
-        to=[user.email],
+        "PASSWORD_CHOICE_EMAIL_SUBJECT",
+        gettext_noop("Your password at %(service)s"),
+        user=user,
         context={"user": user, "url": reset_url(user)},
     )

@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from astakos.logic import (
     accounts,
@@ -230,10 +231,11 @@ def _store(credentials: Credentials, user: User, hashed: str, *, renew_token: bo
         user.refresh_from_db()
     else:
         sessions.end_sessions(user)
-    mails.send(
+    mails.send_to_user(
         "password_changed",
-        subject=mails.subject("PASSWORD_CHANGED_EMAIL_SUBJECT", _("Password changed on %(service)s")),
-        to=[user.email],
+        "PASSWORD_CHANGED_EMAIL_SUBJECT",
+        gettext_noop("Password changed on %(service)s"),
+        user=user,
         context={"user": user},
     )
     audit.record(credentials, action, f"user:{user.uuid}", token_renewed=renew_token)
@@ -266,7 +268,8 @@ def request_reset(*, email: str, address: str) -> None:
         return
     acting = Credentials(user_id=user.uuid)
     with atomic():
-        reason = _why_no_reset(user)
+        with mails.in_language_of(user):
+            reason = _why_no_reset(user)
         if not user.email_verified:
             accounts.send_verification(acting, user_id=user.pk)
         elif reason:
@@ -290,10 +293,11 @@ def _why_no_reset(user: User) -> str:
 
 
 def _mail_reset(user: User, template: str, **context: str) -> None:
-    mails.send(
+    mails.send_to_user(
         template,
-        subject=mails.subject("PASSWORD_RESET_EMAIL_SUBJECT", _("Password reset on %(service)s")),
-        to=[user.email],
+        "PASSWORD_RESET_EMAIL_SUBJECT",
+        gettext_noop("Password reset on %(service)s"),
+        user=user,
         context={"user": user, "email": user.email, **context},
     )
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F
 
-from astakos.logic import commissions
+from astakos.logic import commissions, recounts
 from astakos.logic.ledger import ProvisionRequest
 from astakos.logic.limits import project_holder, user_holder
 from astakos.models import ApplicationState, Holding, ProjectApplication, Resource, User
-from synnefo import audit, clock
 from synnefo.credentials import Credentials
-from synnefo.db.locks import atomic
+from synnefo.db.consistent_reads import consistent_read
 from synnefo.errors import Conflict, NotFound, OverLimit
 
 log = logging.getLogger("astakos.projects")
@@ -83,74 +81,21 @@ def limit_reached(*, user_id: str) -> int | None:
 # -- recounting ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Discrepancy:
-    """A holding whose usage is not the number of applications that await review."""
-
-    holder: str
-    source: str | None
-    counted: int
-    held: int
-
-    @property
-    def kind(self) -> str:
-        """Return whose holding it is: ``user`` or ``project``."""
-        return self.holder.partition(":")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Recount:
-    """What a recount found; ``skipped`` have a commission pending, so that their usage is about to change."""
-
-    unsynced: tuple[Discrepancy, ...]
-    skipped: tuple[Discrepancy, ...]
-
-
-def recount(*, user: str | None = None, project: str | None = None) -> Recount:
+def recount(*, user: str | None = None, project: str | None = None) -> recounts.Recount:
     """Compare the holdings of pending applications, of one user or charged to one project, with the rows."""
-    counted: dict[str, int] = dict(
-        ProjectApplication.objects.filter(state=ApplicationState.PENDING)
-        .order_by()
-        .values_list("applicant__uuid")
-        .annotate(count=Count("pk"))
-    )
-    holdings = Holding.objects.filter(resource=RESOURCE)
-    for chosen in filter(None, (user, project)):
-        project_side = project_holder(chosen)
-        holdings = holdings.filter(Q(source=project_side) | Q(holder=project_side, source__isnull=True))
-    if user is not None:
-        holdings = holdings.filter(holder=user_holder(user))
-    unsynced, skipped = [], []
-    columns = holdings.order_by("pk").values_list("holder", "source", "usage_min", "usage_max")
-    for holder, source, low, high in columns.iterator():
-        uuid = holder.partition(":")[2]
+    chosen = {uuid for uuid in (user, project) if uuid is not None}
+    with consistent_read():
+        pending = ProjectApplication.objects.filter(state=ApplicationState.PENDING)
+        numbers = pending.order_by().values_list("applicant__uuid").annotate(count=Count("pk"))
         # Applications are charged to the applicant's system project only.
-        expected = counted.get(uuid, 0) if source in (None, project_holder(uuid)) else 0
-        item = Discrepancy(holder, source, expected, high)
-        if low != high:
-            skipped.append(item)
-        elif high != expected:
-            unsynced.append(item)
-    return Recount(tuple(unsynced), tuple(skipped))
+        counted = {(uuid, uuid, RESOURCE): count for uuid, count in numbers if chosen <= {uuid}}
+        return recounts.compare(counted, resources=[RESOURCE], user=user, project=project)
 
 
-def correct(credentials: Credentials, *, found: Recount, force: bool = False) -> None:
+def correct(credentials: Credentials, *, found: recounts.Recount, force: bool = False) -> None:
     """Bring what ``recount`` found to the counted numbers, all or nothing.
 
     Raises ``OverLimit`` when that passes a limit, unless *force*.
     """
-    provisions = [
-        ProvisionRequest(item.holder, item.source, RESOURCE, item.counted - item.held)
-        for item in found.unsynced
-    ]
-    name = f"client: reconcile-resources-astakos, time: {clock.isoformat(clock.now())}"
-    with atomic():
-        for start in range(0, len(provisions), commissions.MAX_PROVISIONS):
-            commissions.issue(
-                clientkey=CLIENT_KEY,
-                name=name,
-                provisions=provisions[start : start + commissions.MAX_PROVISIONS],
-                force=force,
-                auto_accept=True,
-            )
-        audit.record(credentials, "quota.reconcile", f"resource:{RESOURCE}", corrected=len(provisions))
+    name = "reconcile-resources-astakos"
+    recounts.correct(credentials, clientkey=CLIENT_KEY, name=name, unsynced=found.unsynced, force=force)

@@ -5,15 +5,14 @@ Not mailed: cancellations, dismissals, and whatever a policy decided by itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.utils import translation
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from astakos.logic import mails, project_reports
-from astakos.models import Project, ProjectApplication, ProjectMembership
+from astakos.models import Project, ProjectApplication, ProjectMembership, User
 
 
 def recipients(setting: str) -> list[str]:
@@ -26,34 +25,37 @@ def recipients(setting: str) -> list[str]:
     return list(dict.fromkeys(address for _, address in chosen))
 
 
-def _send(
-    template: str,
-    text_id: str,
-    subject: str,
-    to: list[str],
-    *,
-    project: Project,
-    for_staff: bool = False,
-    **context: object,
-) -> None:
-    """Send *template*; the context's names are those that replaced templates of sites rely on.
-
-    What is *for_staff* is in the site's own language, whatever that of the acting user is.
-    """
+def _context(project: Project, context: Mapping[str, object]) -> dict[str, object]:
+    """Return what templates get; replaced templates of sites rely on the names."""
     path = f"projects/{project.uuid}"
-    with translation.override(settings.LANGUAGE_CODE if for_staff else translation.get_language()):
-        mails.send(
-            template,
-            subject=mails.subject(text_id, _(subject), name=project.realname),
-            to=to,
-            context={
-                "object": project,
-                "project": project,
-                "project_url": mails.page_url(path),
-                "members_url": mails.page_url(f"{path}/members/pending"),
-                **context,
-            },
-        )
+    return {
+        "object": project,
+        "project": project,
+        "project_url": mails.page_url(path),
+        "members_url": mails.page_url(f"{path}/members/pending"),
+        **context,
+    }
+
+
+def _tell(
+    template: str, text_id: str, subject: str, user: User, /, *, project: Project, **context: object
+) -> None:
+    mails.send_to_user(
+        template, text_id, subject, user=user, context=_context(project, context), name=project.realname
+    )
+
+
+def _tell_staff(
+    template: str, text_id: str, subject: str, setting: str, /, *, project: Project, **context: object
+) -> None:
+    mails.send_to_staff(
+        template,
+        text_id,
+        subject,
+        to=recipients(setting),
+        context=_context(project, context),
+        name=project.realname,
+    )
 
 
 def submitted(application: ProjectApplication, *, is_new: bool) -> None:
@@ -64,13 +66,12 @@ def submitted(application: ProjectApplication, *, is_new: bool) -> None:
         if is_new
         else gettext_noop("Application for a change of the project %(name)s")
     )
-    _send(
+    _tell_staff(
         f"project_{kind}",
         f"PROJECT_{kind.upper()}_SUBJECT",
         subject,
-        recipients(f"PROJECT_{kind.upper()}_RECIPIENTS"),
+        f"PROJECT_{kind.upper()}_RECIPIENTS",
         project=application.project,
-        for_staff=True,
         object=application,
         application=application,
         fields=project_reports.application_fields(application),
@@ -86,33 +87,31 @@ def approved(application: ProjectApplication, *, previous_state: str) -> None:
         "application": application,
         "previous_state": previous_state,
     }
-    applicant = [application.applicant.email]
-    _send(
+    _tell(
         "project_approval",
         "PROJECT_APPROVED_SUBJECT",
         subject,
-        applicant,
+        application.applicant,
         project=application.project,
         **context,
     )
-    _send(
+    _tell_staff(
         "application_approved_admin",
         "EMAIL_ADMIN_APPLICATION_APPROVED",
         subject,
-        recipients("PROJECT_NOTIFICATIONS_RECIPIENTS"),
+        "PROJECT_NOTIFICATIONS_RECIPIENTS",
         project=application.project,
-        for_staff=True,
         **context,
     )
 
 
 def denied(application: ProjectApplication) -> None:
     """Tell the applicant that an application was denied, and why."""
-    _send(
+    _tell(
         "project_denial",
         "PROJECT_DENIED_SUBJECT",
         gettext_noop("The application for the project %(name)s was denied"),
-        [application.applicant.email],
+        application.applicant,
         project=application.project,
         object=application,
         application=application,
@@ -149,7 +148,7 @@ def state_changed(project: Project, change: str, *, reason: str) -> None:
     if project.owner is None:
         return
     template, text_id, subject = _STATE_MAILS[change]
-    _send(template, text_id, subject, [project.owner.email], project=project, reason=reason)
+    _tell(template, text_id, subject, project.owner, project=project, reason=reason)
 
 
 def requested(membership: ProjectMembership, *, leaving: bool) -> None:
@@ -158,13 +157,13 @@ def requested(membership: ProjectMembership, *, leaving: bool) -> None:
     if owner is None:
         return
     kind = "leave_request" if leaving else "request"
-    _send(
+    _tell(
         f"project_membership_{kind}",
         f"PROJECT_MEMBERSHIP_{kind.upper()}_SUBJECT",
         gettext_noop("Somebody asks to leave the project %(name)s")
         if leaving
         else gettext_noop("Somebody asks to join the project %(name)s"),
-        [owner.email],
+        owner,
         project=membership.project,
         user=membership.person,
         membership=membership,
@@ -174,13 +173,13 @@ def requested(membership: ProjectMembership, *, leaving: bool) -> None:
 def membership_changed(membership: ProjectMembership, change: str, *, reason: str = "") -> None:
     """Tell a member that he was accepted, rejected, removed, suspended, resumed or enrolled."""
     enrolled = change == "enrolled"
-    _send(
+    _tell(
         "project_membership_enroll" if enrolled else "project_membership_change",
         f"PROJECT_MEMBERSHIP_{'ENROLL' if enrolled else 'CHANGE'}_SUBJECT",
         gettext_noop("You are a member of the project %(name)s")
         if enrolled
         else gettext_noop("Your membership in the project %(name)s changed"),
-        [membership.person.email],
+        membership.person,
         project=membership.project,
         user=membership.person,
         membership=membership,

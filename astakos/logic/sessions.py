@@ -59,9 +59,17 @@ def end_everything(user: User) -> None:
 
 def end_derived_tokens(user: User) -> None:
     """End the tokens that were issued in place of *user*'s own. Runs in the caller's transaction."""
+    end_online_tokens(user)
+    ScopedToken.objects.filter(user=user).delete()
+
+
+def end_online_tokens(user: User) -> None:
+    """End what applications got through *user*'s browser; the tokens of API clients stay.
+
+    Runs in the caller's transaction.
+    """
     OAuth2Code.objects.filter(user=user, access_token="online").delete()  # noqa: S106  (a kind of token)
     OAuth2Token.objects.filter(user=user, access_token="online").delete()  # noqa: S106  (a kind of token)
-    ScopedToken.objects.filter(user=user).delete()
 
 
 def delete_expired() -> int:

@@ -12,7 +12,9 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError
+from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from astakos.logic import (
     accounts,
@@ -21,6 +23,7 @@ from astakos.logic import (
     limited,
     mails,
     password_links,
+    preferences,
     terms,
     third_party,
     tokens,
@@ -203,10 +206,11 @@ def _tell_owner(email: str) -> None:
         limited.check_mail("in-use", email)
     except TooManyRequests:
         return
-    mails.send(
+    mails.send_to_user(
         "address_in_use",
-        subject=mails.subject("ADDRESS_IN_USE_EMAIL_SUBJECT", _("Your account at %(service)s")),
-        to=[owner.email],
+        "ADDRESS_IN_USE_EMAIL_SUBJECT",
+        gettext_noop("Your account at %(service)s"),
+        user=owner,
         context={"user": owner, "url": mails.page_url("login")},
     )
 
@@ -224,6 +228,8 @@ def _create(application: _Application, invitation: Invitation | None) -> User:
         level=start.level,
         invitations=start.invitations,
         date_joined=clock.now(),
+        # Who has not chosen a language is written to in that of the form.
+        preferences={preferences.SIGN_UP_LANGUAGE: translation.get_language() or ""},
     )
     tokens.set_user_token(user, tokens.unused_token())
     # Who signs up has accepted the terms there are (identity contract 4.4).

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from astakos.logic import member_lists, memberships
 from astakos.web import bulk
-from astakos.web.access import is_fragment, part_of_page, ready_required
+from astakos.web.access import ready_required
 from astakos.web.project_members import ACTIONS, chosen_of, members_page
 from astakos.web.projects import UUID, credentials_of, reason_of, see_other
 from synnefo.credentials import Credentials
@@ -39,24 +36,18 @@ def act_on_many(request: HttpRequest, uuid: str) -> HttpResponse:
     if wanted.action in _CONFIRMED and not wanted.confirmed:
         return _confirm(request, uuid, wanted.action, members)
     reason = reason_of(request)
-    outcomes = bulk.perform(
+    report = bulk.perform(
         members,
         lambda pk: memberships.act(credentials, membership_id=pk, action=wanted.action, reason=reason),
     )
-    failed = sum(not outcome.done for outcome in outcomes)
-    done = len(outcomes) - failed
-    if done:
-        text = ngettext("%(count)d membership changed.", "%(count)d memberships changed.", done)
-        messages.success(request, text % {"count": done})
-    if not failed:
+    if report.done:
+        text = ngettext("%(count)d membership changed.", "%(count)d memberships changed.", report.done)
+        messages.success(request, text % {"count": report.done})
+    if report.done == len(report.outcomes):
         return see_other("astakos-project-members", uuid)
-    retry: dict[str, Any] = {
-        "outcomes": outcomes,
-        "failed": failed,
-        "retry_action": wanted.action,
-        "retry_reason": reason,
-    }
-    return members_page(request, uuid, status=409, **retry)
+    return members_page(
+        request, uuid, status=report.status, **report.context(action=wanted.action, reason=reason)
+    )
 
 
 def _members(
@@ -76,21 +67,15 @@ def _confirm(request: HttpRequest, uuid: str, action: str, members: list[tuple[i
         "reject": ngettext("Reject %(count)d request", "Reject %(count)d requests", count),
         "remove": ngettext("Remove %(count)d member", "Remove %(count)d members", count),
     }
-    title = titles[action] % {"count": count}
-    context = {
-        "title": title,
-        "button": title,
-        "action": action,
-        "address": request.path,
-        "items": members,
-        "field": "members",
-        "danger": True,
-        "with_reason": True,
-        "back": reverse("astakos-project-members", args=[uuid]),
-    }
-    if is_fragment(request):
-        return part_of_page(request, "astakos/projects/confirm_form.html", context)
-    return render(request, "astakos/projects/confirm.html", context)
+    return bulk.confirm(
+        request,
+        title=titles[action] % {"count": count},
+        action=action,
+        field="members",
+        items=members,
+        back=reverse("astakos-project-members", args=[uuid]),
+        danger=True,
+    )
 
 
 urlpatterns: list[URLPattern] = [

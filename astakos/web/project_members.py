@@ -21,13 +21,12 @@ from astakos.logic.member_lists import ChosenMembers
 from astakos.logic.memberships import MembershipDetails
 from astakos.models import MembershipState
 from astakos.models.project import ACCEPTED_STATES
-from astakos.web import project_commands, project_texts
+from astakos.web import bulk, project_commands, project_texts
 from astakos.web.access import is_fragment, part_of_page, ready_required, with_fragments
 from astakos.web.lists import key_of, per_page, ways
 from astakos.web.projects import UUID, attempt, confirm, credentials_of, reason_of, see_other
-from branding.fault_texts import text_of
 from branding.tables import Column, Table, chips
-from synnefo.errors import Conflict, NotFound
+from synnefo.errors import NotFound
 from synnefo.texts import sentence
 
 _WAITING = (MembershipState.REQUESTED, MembershipState.LEAVE_REQUESTED)
@@ -156,18 +155,29 @@ def add(request: HttpRequest, uuid: str) -> HttpResponse:
     if unknown:
         text = _("Nobody has these addresses: %(addresses)s.") % {"addresses": ", ".join(unknown)}
         return _refused(request, uuid, [text], [address for address in addresses if address in known])
-    failures, left = [], []
-    for address in addresses:
-        try:
-            memberships.enroll(credentials, project=uuid, email=address.lower())
-        except Conflict as error:
-            failures.append(f"{address}: {text_of(error)}")
-            left.append(address)
-    if failures:
-        return _refused(request, uuid, failures, left)
+    report = bulk.perform(
+        enumerate(addresses),
+        lambda number: memberships.enroll(credentials, project=uuid, email=addresses[number].lower()),
+    )
+    if report.done < len(addresses):
+        return _refused(
+            request, uuid, _failures(report), [item.label for item in report.outcomes if not item.done]
+        )
     text = ngettext("%(count)d person added.", "%(count)d people added.", len(addresses))
     messages.success(request, text % {"count": len(addresses)})
     return see_other("astakos-project-members", uuid)
+
+
+def _failures(report: bulk.Report) -> list[str]:
+    failures = [f"{item.label}: {item.reason}" for item in report.outcomes if item.reason]
+    if report.left:
+        text = ngettext(
+            "There was no time for %(count)d of them; add the rest now.",
+            "There was no time for %(count)d of them; add the rest now.",
+            report.left,
+        )
+        failures.append(text % {"count": report.left})
+    return failures
 
 
 def _refused(request: HttpRequest, uuid: str, errors: list[str], kept: list[str]) -> HttpResponse:

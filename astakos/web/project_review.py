@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from astakos.logic import applications, project_pages
 from astakos.web import bulk
-from astakos.web.access import is_fragment, part_of_page, ready_required
+from astakos.web.access import ready_required
 from astakos.web.projects import credentials_of, list_page, reason_of, see_other
 
 _ANSWERS = {"approve": applications.approve, "deny": applications.deny}
@@ -38,21 +35,13 @@ def review(request: HttpRequest) -> HttpResponse:
     if not wanted.confirmed:
         return _confirm(request, wanted.action, chosen)
     answer, reason = _ANSWERS[wanted.action], reason_of(request)
-    outcomes = bulk.perform(chosen, lambda pk: answer(credentials, application_id=pk, reason=reason))
-    failed = sum(not outcome.done for outcome in outcomes)
-    done = len(outcomes) - failed
-    if done:
-        text = ngettext("%(count)d application answered.", "%(count)d applications answered.", done)
-        messages.success(request, text % {"count": done})
-    if not failed:
+    report = bulk.perform(chosen, lambda pk: answer(credentials, application_id=pk, reason=reason))
+    if report.done:
+        text = ngettext("%(count)d application answered.", "%(count)d applications answered.", report.done)
+        messages.success(request, text % {"count": report.done})
+    if report.done == len(report.outcomes):
         return see_other("astakos-projects")
-    retry: dict[str, Any] = {
-        "outcomes": outcomes,
-        "failed": failed,
-        "retry_action": wanted.action,
-        "retry_reason": reason,
-    }
-    return list_page(request, status=409, **retry)
+    return list_page(request, status=report.status, **report.context(action=wanted.action, reason=reason))
 
 
 def _confirm(request: HttpRequest, action: str, chosen: list[tuple[int, str]]) -> HttpResponse:
@@ -61,21 +50,15 @@ def _confirm(request: HttpRequest, action: str, chosen: list[tuple[int, str]]) -
         "approve": ngettext("Approve %(count)d application", "Approve %(count)d applications", count),
         "deny": ngettext("Deny %(count)d application", "Deny %(count)d applications", count),
     }
-    title = titles[action] % {"count": count}
-    context = {
-        "title": title,
-        "button": title,
-        "action": action,
-        "address": request.path,
-        "items": chosen,
-        "field": "applications",
-        "danger": action == "deny",
-        "with_reason": True,
-        "back": reverse("astakos-projects"),
-    }
-    if is_fragment(request):
-        return part_of_page(request, "astakos/projects/confirm_form.html", context)
-    return render(request, "astakos/projects/confirm.html", context)
+    return bulk.confirm(
+        request,
+        title=titles[action] % {"count": count},
+        action=action,
+        field="applications",
+        items=chosen,
+        back=reverse("astakos-projects"),
+        danger=action == "deny",
+    )
 
 
 urlpatterns: list[URLPattern] = [

@@ -56,11 +56,11 @@ def limit_session(request: HttpRequest, user: User) -> None:
 
 
 def log_out(request: HttpRequest) -> None:
-    """End the session of this browser and the tokens issued in place of the user's own."""
+    """End the session of this browser and the online tokens of OAuth2; API clients stay logged in."""
     user = page_user(request)
     _forget(request)
     if user is not None:
-        sessions.end_derived_tokens(user)
+        sessions.end_online_tokens(user)
     auth.logout(request)
 
 

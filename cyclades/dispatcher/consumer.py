@@ -55,7 +55,10 @@ class Control(Protocol):
 def topology() -> Topology:
     """Return the queues of this installation."""
     return Topology(
-        prefix=settings.BACKEND_PREFIX_ID, exchange=settings.EXCHANGE_GANETI, debug=bool(settings.DEBUG)
+        prefix=settings.BACKEND_PREFIX_ID,
+        exchange=settings.EXCHANGE_GANETI,
+        debug=bool(settings.DEBUG),
+        quorum=settings.AMQP_QUORUM_QUEUES,
     )
 
 

@@ -98,7 +98,7 @@ def prepare(message: Message) -> Work:
         if message.operation == Opcode.INSTANCE_REMOVE and message.status == "error":
             work.missing_in_ganeti = _instance_is_missing(message)
     elif isinstance(message, NetworkStatus):
-        if message.operation == Opcode.NETWORK_REMOVE and message.status == "error":
+        if message.operation == Opcode.NETWORK_REMOVE and message.status in ("error", "canceled"):
             work.missing_in_ganeti = _network_is_missing(message)
     elif isinstance(message, ClusterStatus) and message.status == "success":
         _refresh(message)
@@ -204,6 +204,14 @@ def _apply_op(work: Work, rows: LockedRows) -> Outcome:
         if volume_deletion.apply(work.message):
             return Outcome.APPLIED
         return _not_ours(work.message.instance)
+    if server.backend is not None and server.backend.clustername != work.message.cluster:
+        # An instance of the same name on another cluster, whose job ids mean nothing here; or a backend that
+        # is not registered with its cluster's own name.
+        log.warning(
+            "an event about %s of cluster %s is ignored: the server is on backend %s",
+            *(work.message.instance, work.message.cluster, server.backend.clustername),
+        )
+        return Outcome.IGNORED
     return server_events.apply(
         server, work.message, instance_missing=work.missing_in_ganeti, save=rows.save_later
     )

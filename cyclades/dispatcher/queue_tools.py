@@ -31,7 +31,7 @@ def _confirmed(question: str) -> bool:
 
 
 def purge(*, exchanges: bool) -> int:
-    """Delete all queues without messages (and the exchanges); return the exit status."""
+    """Delete all queues without messages and consumers (and the exchanges); return the exit status."""
     if not _confirmed("Queues are going to be deleted."):
         return 1
     status = 0
@@ -39,18 +39,32 @@ def purge(*, exchanges: bool) -> int:
         for binding in topology().queues():
             for queue in (binding.queue, binding.dead_letter_queue):
                 try:
-                    waiting = client.queue_length(queue)
-                except amqp.AmqpRefused:
-                    continue
-                if waiting:
-                    sys.stderr.write(f"{queue} holds {waiting} messages and stays\n")
+                    _delete_idle(client, queue)
+                except amqp.AmqpRefused as error:
+                    sys.stderr.write(f"{queue} stays: {error}\n")
                     status = 1
-                    continue
-                client.queue_delete(queue)
-        if exchanges:
+        if exchanges and status:
+            sys.stderr.write("the exchanges stay with the queues that use them\n")
+        elif exchanges:
             for exchange in (topology().exchange, topology().dead_letter_exchange):
                 client.exchange_delete(exchange)
     return status
+
+
+def _delete_idle(client: Client, queue: str) -> None:
+    """Delete a queue; raise ``AmqpRefused`` if it has messages or, unless it is replicated, consumers."""
+    if not topology().quorum:
+        # Judged by the broker itself: a message may arrive at any time.
+        client.queue_delete(queue, only_idle=True)
+        return
+    try:
+        waiting = client.queue_length(queue)
+    except amqp.AmqpRefused:
+        return
+    if waiting:
+        raise amqp.AmqpRefused(406, f"{waiting} messages wait in it")
+    # Of replicated queues the broker judges nothing.
+    client.queue_delete(queue)
 
 
 def drain(queue: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from cyclades.ganeti import clients
+from cyclades.ganeti import clients, side_by_side
 from cyclades.models import Backend
 from synnefo import messages
 from synnefo.amqp import Client, Delivery
@@ -21,6 +21,8 @@ from synnefo.errors import ServiceUnavailable
 log = logging.getLogger(__name__)
 
 _COLLECT_SECONDS = 5.0
+#: With the time to connect and to collect, less than whoever asks waits for the result.
+_PROBE_SECONDS = 10.0
 _STARTED_SECONDS = 10.0
 _RESULT_SECONDS = 30.0
 
@@ -61,9 +63,10 @@ class Responder:
 
     def _check(self) -> dict[str, dict[str, str]]:
         queue = self._topology.declare_heartbeat_queue(self._client, socket.getfqdn(), os.getpid())
-        result = {}
-        for backend in Backend.objects.filter(offline=False):
-            result[backend.clustername] = {"RAPI": _probe(backend), "eventd": "fail"}
+        # Side by side: clusters that hang must not add up to more than the asker waits.
+        backends = list(Backend.objects.filter(offline=False).order_by("pk"))
+        probed = zip(backends, side_by_side.on_each(backends, _probe), strict=True)
+        result = {backend.clustername: {"RAPI": rapi, "eventd": "fail"} for backend, rapi in probed}
         deadline = time.monotonic() + _COLLECT_SECONDS
         while time.monotonic() < deadline and any(v["eventd"] == "fail" for v in result.values()):
             delivery = self._client.get(queue)
@@ -85,7 +88,7 @@ def _probe(backend: Backend) -> str:
     tag = f"snf:eventd:heartbeat:{socket.getfqdn()}:{os.getpid()}"
     try:
         with clients.rapi_for(backend) as rapi:
-            rapi.AddClusterTags([tag], dry_run=True)
+            rapi.AddClusterTags([tag], dry_run=True, read_timeout=_PROBE_SECONDS)
     except (ServiceUnavailable, clients.GanetiApiError) as error:
         log.warning("backend %s: %s", backend.clustername, error)
         return "fail"

@@ -98,20 +98,29 @@ def new_client(
 
 def is_set_aside(backend: Backend) -> bool:
     """Tell whether *backend* failed so often lately that it has to prove itself before new work."""
-    return _entry_of(backend).pool.is_open
+    try:
+        return _entry_of(backend).pool.is_open
+    except crypto.DecryptionError:
+        return True
 
 
 @contextmanager
 def rapi_for(backend: Backend) -> Iterator[RapiClient]:
     """Lend the client of *backend* for the duration of a ``with`` block; hold no row lock meanwhile.
 
-    Raises ``ServiceUnavailable`` when the backend is offline, set aside or unreachable (nothing was
-    done); ``RapiRefused`` and ``RapiUnknown`` as they come.
+    Raises ``ServiceUnavailable`` when the backend is offline, set aside or unreachable, or its password
+    can't be read (nothing was done); ``RapiRefused`` and ``RapiUnknown`` as they come.
     """
     if backend.offline:
         raise ServiceUnavailable(f"The backend {backend.clustername} is offline.", retry_after=60)
     try:
-        yield _entry_of(backend).client
+        entry = _entry_of(backend)
+    except crypto.DecryptionError as error:
+        _note(backend, "unavailable", available=False)
+        log.error("the password of backend %s, see backend-modify: %s", backend.clustername, error)
+        raise ServiceUnavailable(f"The backend {backend.clustername} can't be asked.") from error
+    try:
+        yield entry.client
     except RapiUnavailable as error:
         _note(backend, "unavailable", available=False)
         log.warning("RAPI of backend %s is unavailable: %s", backend.clustername, error)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Opcode(StrEnum):
-    """The opcodes whose outcome changes something here; others are only recorded."""
+    """The opcodes that mean something here; others are only recorded."""
 
     INSTANCE_CREATE = "OP_INSTANCE_CREATE"
     INSTANCE_REMOVE = "OP_INSTANCE_REMOVE"
@@ -15,6 +15,7 @@ class Opcode(StrEnum):
     INSTANCE_REBOOT = "OP_INSTANCE_REBOOT"
     INSTANCE_SET_PARAMS = "OP_INSTANCE_SET_PARAMS"
     INSTANCE_GROW_DISK = "OP_INSTANCE_GROW_DISK"
+    INSTANCE_RENAME = "OP_INSTANCE_RENAME"
     INSTANCE_SNAPSHOT = "OP_INSTANCE_SNAPSHOT"
     TAGS_SET = "OP_TAGS_SET"
     TAGS_DEL = "OP_TAGS_DEL"

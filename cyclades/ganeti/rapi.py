@@ -72,9 +72,25 @@ class RapiClient(RapiTransport):
         """Return the tags of the cluster."""
         return self._get_list("/2/tags")
 
-    def AddClusterTags(self, tags: Iterable[str], *, dry_run: bool = False, reason: str | None = None) -> int:
-        """Add tags to the cluster; with ``dry_run`` it is the health probe (contract 9.6)."""
-        return self._job("PUT", "/2/tags", query=_tag_query(tags), dry_run=dry_run, reason=reason)
+    def AddClusterTags(
+        self,
+        tags: Iterable[str],
+        *,
+        dry_run: bool = False,
+        reason: str | None = None,
+        read_timeout: float | None = None,
+    ) -> int:
+        """Add tags to the cluster; with ``dry_run`` it is the health probe (contract 9.6).
+
+        ``read_timeout``: seconds that this call waits for its answer, instead of the client's.
+        """
+        return self._job(
+            *("PUT", "/2/tags"),
+            query=_tag_query(tags),
+            dry_run=dry_run,
+            reason=reason,
+            read_timeout=read_timeout,
+        )
 
     def DeleteClusterTags(
         self, tags: Iterable[str], *, dry_run: bool = False, reason: str | None = None

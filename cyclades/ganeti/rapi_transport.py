@@ -84,13 +84,14 @@ class RapiTransport:
         query: Sequence[tuple[str, str]] = (),
         dry_run: bool = False,
         reason: str | None = None,
+        read_timeout: float | None = None,
     ) -> int:
         parameters = list(query)
         if dry_run:
             parameters.append(("dry-run", "1"))
         if reason is not None:
             parameters.append(("reason", reason))
-        answer = self._request(method, path, body, parameters)
+        answer = self._request(method, path, body, parameters, read_timeout=read_timeout)
         # Some Ganeti versions send ids as text; nothing else is a job id.
         if isinstance(answer, bool) or not isinstance(answer, int | str) or not str(answer).isdigit():
             raise RapiUnknown("the answer holds no job id")
@@ -151,7 +152,7 @@ class RapiTransport:
             raise _Retryable(f"{what}: cannot connect: {error}") from error
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             raise RapiUnavailable(f"{what}: cannot be sent: {error}") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             reason = f"{what}: no answer: {type(error).__name__} {error}"
             if request.method != "GET":
                 raise RapiUnknown(reason) from error

@@ -8,11 +8,11 @@ what a lost event would have done is applied under the server's lock by the code
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -44,6 +44,7 @@ KEPT = timedelta(days=7)
 MAX_INTENTS = 200
 
 Json = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -68,19 +69,54 @@ class Report:
         self.unreachable += other.unreachable
 
 
+#: What is done about the intents of one cluster, at most so many of them.
+Work = Callable[[QuerySet[JobIntent], int, Backend], Report]
+
+
 def run_once(*, limit: int = MAX_INTENTS) -> Report:
     """Do one bounded round: at most *limit* intents of each kind and cluster, the clusters side by side."""
     report = Report()
     for work, intents in ((_submit_pending, _due()), (_replay_lost, _overdue())):
         backends = list(Backend.objects.filter(pk__in=intents.order_by().values("backend")).order_by("pk"))
-        for part in side_by_side.on_each(backends, partial(work, intents, limit)):
+        for part in side_by_side.on_each(backends, partial(_of_backend, work, intents, limit)):
             report.add(part)
-    nova_resize.run_due()
-    volume_deletion.run_queue()
-    report.submitted += snapshot_jobs.run_due()
-    _refresh_backends()
-    _forget_old()
+    _step("resizes", nova_resize.run_due)
+    _step("detached volumes", volume_deletion.run_queue)
+    report.submitted += _step("snapshots", snapshot_jobs.run_due) or 0
+    _step("backends", _refresh_backends)
+    _step("old intents", _forget_old)
     return report
+
+
+def _of_backend(work: Work, intents: QuerySet[JobIntent], limit: int, backend: Backend) -> Report:
+    """Do the *work* of one cluster: whatever it answers does not keep the others from being looked after."""
+    return _step(f"backend {backend.clustername}", partial(work, intents, limit, backend)) or Report(
+        unreachable=1
+    )
+
+
+def _step(what: str, work: Callable[[], T]) -> T | None:
+    """Do one part of a round: what fails in it, now or always, does not keep the others from being done."""
+    try:
+        return work()
+    except Exception:
+        log.exception("%s can't be looked after now", what)
+        return None
+
+
+def _for_intent(intent: JobIntent, work: Callable[[], object]) -> None:
+    """Deal with one intent; only a cluster that is away is a reason to leave the cluster's other ones."""
+    try:
+        work()
+    except (ServiceUnavailable, clients.GanetiApiError):
+        raise
+    except Exception as error:
+        log.exception("%s can't be dealt with", intent)
+        _look_later(intent, f"{type(error).__name__}: {error}")
+
+
+def _look_later(intent: JobIntent, error: str) -> None:
+    JobIntent.objects.filter(pk=intent.pk).update(updated=clock.now(), last_error=error[:255])
 
 
 def _submit_pending(due: QuerySet[JobIntent], limit: int, backend: Backend) -> Report:
@@ -95,7 +131,7 @@ def _submit_pending(due: QuerySet[JobIntent], limit: int, backend: Backend) -> R
         log.warning("%d jobs wait for backend %s: %s", len(intents), backend.clustername, error)
         return report
     for intent in intents:
-        submission.submit(intent.pk, known_jobs=known)
+        _for_intent(intent, partial(submission.submit, intent.pk, known_jobs=known))
         report.submitted += 1
     return report
 
@@ -125,7 +161,7 @@ def _replay_lost(overdue: QuerySet[JobIntent], limit: int, backend: Backend) -> 
     try:
         with clients.rapi_for(backend) as rapi:
             for intent in intents:
-                _look_after(rapi, intent, report)
+                _for_intent(intent, partial(_look_after, rapi, intent, report))
     except (ServiceUnavailable, clients.GanetiApiError) as error:
         report.unreachable += 1
         log.warning("%d jobs of backend %s can't be followed: %s", len(intents), backend, error)
@@ -185,7 +221,7 @@ def _apply(intent: JobIntent, event: OpStatus, *, instance_missing: bool) -> Non
     except SynnefoError as error:
         # Kept for the next round and for reconcile-servers, which tells an administrator.
         log.error("server %s: job %d can't be applied: %s", intent.server_id, event.job_id, error)
-        JobIntent.objects.filter(pk=intent.pk).update(updated=clock.now(), last_error=str(error)[:255])
+        _look_later(intent, str(error))
 
 
 def _is_open(intent: JobIntent) -> bool:
@@ -199,7 +235,9 @@ def _settle_vanished(intent: JobIntent, instance: Json | None) -> None:
         if not _is_open(intent):
             return
         log.warning("server %d: Ganeti does not know job %s any more", server.pk, intent.job_id)
-        reconcile_servers.settle_vanished_job(server, intent.job_id or 0, instance)
+        if not server.task or server.task_job_id == intent.job_id:
+            reconcile_servers.settle_vanished_job(server, intent.job_id or 0, instance)
+        # Otherwise the server waits for another job, whose end or vanishing is told for itself.
         server_events.close_intents(server, intent.job_id or 0)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from django.conf import settings
 
@@ -24,6 +25,8 @@ Payload = dict[str, Any]
 _PROVIDER_SPEC = "GNT-EXTP:"
 #: Memory in MiB of an instance that only exists to be removed; it never runs.
 _DOOMED_MEMORY = 16
+#: Most characters of tags in one request; the rest of its 8192 is for the path, names and the reason.
+_TAGS_LENGTH = 7000
 #: Ganeti insists on an IPv4 range; networks without one get this (contract 3.3).
 DUMMY_IPV4_SUBNET = "10.0.0.0/29"
 
@@ -270,6 +273,20 @@ def tags_payload(*, add: Iterable[str] = (), delete: Iterable[str] = ()) -> Payl
     if added:
         return payload("tags-add", {"tags": added})
     return payload("tags-delete", {"tags": [names.encode_tag(tag) for tag in delete]})
+
+
+def tag_batches(tags: Iterable[str]) -> list[list[str]]:
+    """Split server tags into parts that one request each can carry: Ganeti wants them in the address."""
+    batches: list[list[str]] = []
+    room = 0
+    for tag in tags:
+        length = len("&tag=") + len(quote(names.encode_tag(tag), safe=":*/@"))
+        if length > room:
+            batches.append([])
+            room = _TAGS_LENGTH
+        batches[-1].append(tag)
+        room -= length
+    return batches
 
 
 def network_parameters(network: Network, mac_prefix: str) -> dict[str, Any]:

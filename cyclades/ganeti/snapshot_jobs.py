@@ -23,7 +23,7 @@ from cyclades.models import Backend, IntentState, SnapshotJob, Volume
 from pithos import public as pithos
 from synnefo import amqp, clock, snapshot_requests
 from synnefo.credentials import Credentials
-from synnefo.db.locks import atomic, lock_one
+from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
 from synnefo.errors import BadRequest, NotFound, ServiceUnavailable
 from synnefo.messages import OpStatus
 from synnefo.snapshot_requests import SnapshotRequest
@@ -229,6 +229,7 @@ def _snapshots_of(event: OpStatus) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield snapshot_id, item[1]
 
 
+@retry_on_deadlock
 def finish(job: SnapshotJob, *, succeeded: bool, mapfile: str | None = None, error: str = "") -> bool:
     """End a snapshot, readable or broken, unless it has ended already; return whether this ended it."""
     with atomic():

@@ -135,6 +135,7 @@ def _body(intent: JobIntent) -> Body:
         body["depends"] = [*body.get("depends", []), *([job, ANY_END] for job in depends)]
     if payload.get("vmapi"):
         key = crypto.decrypt(payload["vmapi"], jobs.VMAPI_KEY_PURPOSE)
+        vmapi.renew(key)
         body.setdefault("osparams", {})["config_url"] = vmapi.url_for(key)
     if payload.get("hotplug"):
         body |= hotplug_flag(intent.backend)

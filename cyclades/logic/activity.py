@@ -18,13 +18,17 @@ _OPEN = (IntentState.PENDING, IntentState.SUBMITTED)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server's task, or a copy of a disk (``task`` is then ``SNAPSHOT``) that has not ended."""
+    """A server's task, or a copy of a disk that has not ended.
+
+    ``task`` of a copy is ``SNAPSHOT``, or ``SNAPSHOT_OF`` when the disk is on ``server``.
+    """
 
     id: str
     name: str
     task: str
     started: dt.datetime
     percent: int | None = None
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,14 @@ def running(credentials: Credentials, *, limit: int) -> list[Running]:
         for row in servers[:limit]
     ]
     jobs = SnapshotJob.objects.filter(state__in=_OPEN, volume__userid=credentials.user_id)
-    for job in jobs.select_related("volume").order_by("-pk")[:limit]:
-        name = (job.volume.name if job.volume else "") or f"#{job.volume_id}"
-        found.append(Running(f"snapshot-{job.snapshot_id}", name, "SNAPSHOT", job.created))
-    return found
+    copies = jobs.select_related("volume", "server").order_by("-pk")[:limit]
+    return found + [_copy(job) for job in copies]
+
+
+def _copy(job: SnapshotJob) -> Running:
+    name = (job.volume.name if job.volume else "") or f"#{job.volume_id}"
+    task, server = ("SNAPSHOT_OF", job.server.name) if job.server else ("SNAPSHOT", "")
+    return Running(f"snapshot-{job.snapshot_id}", name, task, job.created, job.progress or None, server)
 
 
 def changed_servers(credentials: Credentials, *, since: dt.datetime, limit: int) -> list[Changed]:

@@ -114,29 +114,36 @@ def detach_from_ports(ports: Sequence[Port], reason: str | None = None) -> None:
     release_all([ip for ip in ips if not ip.floating_ip])
 
 
-def record_history(events: Iterable[tuple[Port, str, str, str]]) -> None:
+def record_history(
+    events: Iterable[tuple[Port, str, str, str]], *, former_network: Network | None = None
+) -> None:
     """Write who has or had public addresses: (port, address, action, reason) of ports on servers.
 
-    Only public networks count, and only ports of a server (network contract 14).
+    Only public networks count, and only ports of a server (network contract 14). The network is the ports',
+    unless they have left *former_network*, whose addresses these were.
     """
     now = clock.now()
     IPAddressHistory.objects.bulk_create(
         IPAddressHistory(
             address=address,
             server_id=port.machine.pk,
-            network_id=port.network_id,
+            network_id=(former_network or port.network).pk,
             user_id=port.machine.userid,
             action=action,
             action_date=now,
             action_reason=reason,
         )
         for port, address, action, reason in events
-        if port.machine is not None and port.network.public
+        if port.machine is not None and (former_network or port.network).public
     )
 
 
-def record_association(ports: Iterable[Port]) -> None:
+def record_association(ports: Sequence[Port]) -> None:
     """Write that the IPv4 addresses of *ports*, prefetched, now belong to their servers."""
+    floating = [ip.pk for port in ports for ip in port.ips.all() if ip.floating_ip]
+    if floating:
+        # They show their server, to those who poll for changes, too.
+        IPAddress.objects.filter(pk__in=floating).update(updated=clock.now())
     record_history(
         (port, ip.address, ASSOCIATE, f"associate port {port.pk}")
         for port in ports
@@ -151,19 +158,27 @@ def set_port_addresses(port: Port, ipv4: str | None, ipv6: str | None) -> bool:
     Ganeti is authoritative. *ipv6* follows from the MAC address; ``None`` says nothing about it. The
     caller holds the server's lock. An address that another port has is left there and logged.
     """
-    current = {ip.ipversion: ip for ip in port.ips.all() if not ip.deleted}
+    ips = [ip for ip in port.ips.all() if not ip.deleted]
+    # The port may have come from another network.
+    left = [ip for ip in ips if ip.network_id != port.network_id]
+    current = {ip.ipversion: ip for ip in ips if ip.network_id == port.network_id}
     wanted = {4: ipv4} if ipv6 is None else {4: ipv4, 6: ipv6}
     changed = [
         version
         for version, address in wanted.items()
         if (current[version].address if version in current else None) != address
     ]
-    pools = LockedPools([port.network_id]) if 4 in changed else None
+    if not changed and not left:
+        return False
+    involved = {ip.network_id for ip in left}
+    pools = LockedPools(involved | ({port.network_id} if 4 in changed else set()))
+    for ip in left:
+        _drop(port, ip, pools)
     for version in changed:
         if version in current:
             _drop(port, current[version], pools)
         _adopt(port, version, wanted[version], pools)
-    return bool(changed)
+    return True
 
 
 def reserve_external(network: Network, addresses: Sequence[str]) -> None:
@@ -180,17 +195,20 @@ def _subnet(port: Port, ipversion: int) -> Subnet | None:
     return next((s for s in port.network.subnets.all() if s.ipversion == ipversion and not s.deleted), None)
 
 
-def _drop(port: Port, ip: IPAddress, pools: LockedPools | None) -> None:
-    record_history([(port, ip.address, DISASSOCIATE, f"remove ip from port {port.pk}")])
+def _drop(port: Port, ip: IPAddress, pools: LockedPools) -> None:
+    former = None if ip.network_id == port.network_id else ip.network
+    record_history(
+        [(port, ip.address, DISASSOCIATE, f"remove ip from port {port.pk}")], former_network=former
+    )
     if ip.floating_ip:
         IPAddress.objects.filter(pk=ip.pk).update(nic=None, updated=clock.now())
         return
-    if pools is not None:
+    if ip.ipversion == 4:
         pools.give_back([(ip.network_id, ip.address)])
     IPAddress.objects.filter(pk=ip.pk).delete()
 
 
-def _adopt(port: Port, ipversion: int, address: str | None, pools: LockedPools | None) -> None:
+def _adopt(port: Port, ipversion: int, address: str | None, pools: LockedPools) -> None:
     subnet = _subnet(port, ipversion)
     if address is None or subnet is None:
         return
@@ -201,7 +219,7 @@ def _adopt(port: Port, ipversion: int, address: str | None, pools: LockedPools |
     if holder is not None:
         IPAddress.objects.filter(pk=holder.pk).update(nic=port, updated=clock.now())
     else:
-        if pools is not None:
+        if ipversion == 4:
             pools.mark_used(port.network_id, address)
         IPAddress.objects.create(
             subnet=subnet,

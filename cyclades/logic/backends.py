@@ -32,6 +32,7 @@ HYPERVISORS = ("kvm", "xen-pvm", "xen-hvm", "fake", "lxc", "chroot")
 #: Tag of the harmless dry run that proves write access.
 _PROBE_TAG = "snf:backend:check"
 _FEATURE = "instance-create-reqv1"
+_LENGTHS = {"clustername": 128, "username": 64}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def check_credentials(*, clustername: str, port: int, username: str, password: s
             rapi.AddClusterTags([_PROBE_TAG], dry_run=True)
             name = rapi.GetInfo().get("name")
             features = rapi.GetFeatures()
-    except clients.RapiUnavailable as error:
+    except (clients.RapiUnavailable, clients.RapiUnknown) as error:
         if error.code in (401, 403):
             raise BadRequest(f"The cluster {clustername} refuses these credentials.") from error
         raise ServiceUnavailable(f"The cluster {clustername} does not answer: {error}") from error
@@ -84,7 +85,7 @@ def add_backend(
     Raises ``Conflict`` when it is registered already or there are 16, and what ``check_credentials``
     raises unless *check* is false.
     """
-    _require_hypervisor(hypervisor)
+    _require_valid({"clustername": clustername, "port": port, "username": username, "hypervisor": hypervisor})
     if check:
         check_credentials(clustername=clustername, port=port, username=username, password=password)
     with atomic():
@@ -118,9 +119,18 @@ def _free_index() -> int:
     raise Conflict(f"There are {MAX_BACKENDS} backends, the most there can be.")
 
 
-def _require_hypervisor(hypervisor: str) -> None:
+def _require_valid(values: Mapping[str, Any]) -> None:
+    """Raise ``BadRequest`` for a value that can't be stored or used."""
+    hypervisor = values.get("hypervisor", HYPERVISORS[0])
     if hypervisor not in HYPERVISORS:
         raise BadRequest(f"Unknown hypervisor '{hypervisor}'. Known: {', '.join(HYPERVISORS)}.")
+    if not 0 < values.get("port", 1) < 65536:
+        raise BadRequest(f"{values['port']} is no port")
+    for name, longest in _LENGTHS.items():
+        if len(values.get(name, "")) > longest:
+            raise BadRequest(f"'{name}' must not be longer than {longest} characters")
+    if not values.get("clustername", "x").strip():
+        raise BadRequest("'clustername' must not be empty")
 
 
 def update_status(backend: Backend) -> None:
@@ -178,13 +188,21 @@ def wait_for_job(backend: Backend, job_id: int, *, timeout: float = 600.0) -> Ma
 def get_backend(*, backend_id: int | str) -> Backend:
     """Return a backend by id or cluster name; raises ``NotFound``."""
     text = str(backend_id)
-    lookup = {"pk": int(text)} if text.isascii() and text.isdigit() else {"clustername": text}
+    is_id = text.isascii() and text.isdigit() and len(text) < 19
+    lookup = {"pk": int(text)} if is_id else {"clustername": text}
     found = Backend.objects.filter(**lookup).first()
     if found is None:
         raise NotFound(
             f"Backend with ID {text} does not exist. Use backend-list to find out available backend IDs."
         )
     return found
+
+
+def _lock(backend: Backend) -> Backend:
+    try:
+        return lock_one(Backend.objects.filter(pk=backend.pk))
+    except Backend.DoesNotExist as error:
+        raise NotFound(f"Backend {backend.clustername} was removed meanwhile.") from error
 
 
 def modify_backend(
@@ -201,8 +219,7 @@ def modify_backend(
     and ``ServiceUnavailable``.
     """
     backend = get_backend(backend_id=backend_id)
-    if "hypervisor" in changes:
-        _require_hypervisor(changes["hypervisor"])
+    _require_valid(changes)
     if check and {"clustername", "port", "username", "password"} & set(changes):
         check_credentials(
             clustername=changes.get("clustername", backend.clustername),
@@ -212,7 +229,7 @@ def modify_backend(
             or crypto.decrypt(backend.password_hash, clients.PASSWORD_PURPOSE),
         )
     with atomic():
-        backend = lock_one(Backend.objects.filter(pk=backend.pk))
+        backend = _lock(backend)
         for name, value in changes.items():
             if name == "password":
                 backend.password_hash = crypto.encrypt(value, clients.PASSWORD_PURPOSE)
@@ -239,7 +256,7 @@ def remove_backend(credentials: Credentials, *, backend_id: int | str) -> list[s
         )
     )
     with atomic():
-        lock_one(Backend.objects.filter(pk=backend.pk))
+        _lock(backend)
         count = Server.objects.filter(backend=backend, deleted=False).count()
         if count:
             raise Conflict(f"Backend {backend} has {count} servers that are not deleted.")

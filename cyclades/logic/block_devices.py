@@ -56,6 +56,7 @@ def plan(
     if not devices:
         kind = SNAPSHOT if image.is_snapshot else IMAGE
         source = volume_sources.Source(kind, image)
+        _check_needs(image, flavor, disk=flavor.disk)
         return [PlannedDisk(size=flavor.disk, source=source)]
     limit = settings.GANETI_MAX_DISKS_PER_INSTANCE
     if len(devices) > limit:
@@ -71,7 +72,17 @@ def plan(
     existing = [disk.volume_id for disk in disks if disk.volume_id is not None]
     if len(set(existing)) != len(existing):
         raise BadRequest("A volume can be only one of the block devices")
+    _check_needs(image, flavor, disk=disks[0].size)
     return disks
+
+
+def _check_needs(image: images.Image, flavor: Flavor, *, disk: int) -> None:
+    """Raise ``BadRequest`` unless the server has what the image asks for; *disk* is the root's, in GiB."""
+    volume_sources.check_min_disk(image, disk)
+    if image.min_ram > flavor.ram:
+        raise BadRequest(
+            f"Image {image.id} needs {image.min_ram} MiB of memory, flavor {flavor.name} has {flavor.ram}"
+        )
 
 
 def _plan_one(credentials: Credentials, device: BlockDevice, flavor: Flavor, *, is_root: bool) -> PlannedDisk:

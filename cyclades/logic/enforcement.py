@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from astakos import public as astakos
-from cyclades.logic import enforcement_plan
+from cyclades.logic import enforcement_plan, nova_resize, quota
 from cyclades.logic.enforcement_plan import (
     ACTIONS,
     AddressFacts,
@@ -17,7 +17,7 @@ from cyclades.logic.enforcement_plan import (
     Stock,
     VolumeFacts,
 )
-from cyclades.models import IPAddress, Server, Volume
+from cyclades.models import IPAddress, Server, ServerState, Volume
 from synnefo.db.consistent_reads import consistent_read
 from synnefo.errors import BadRequest
 
@@ -117,19 +117,24 @@ def _all_holdings(scope: Scope) -> Iterable[tuple[Holding, bool]]:
         yield Holding(row.user, row.project, row.resource, row.limit, row.usage), bool(row.pending)
 
 
+def _state(server: Server) -> str:
+    """Return the state that *server* is charged for: one that its resize has stopped starts again."""
+    return ServerState.STARTED if nova_resize.is_between(server) else server.operstate
+
+
 def _stock(projects: Collection[str]) -> Stock:
     """Return everything of *projects*, and the further volumes of their servers, without the helpers."""
     servers = (
         Server.objects.filter(project__in=projects, deleted=False, helper=False)
-        .select_related("flavor")
+        .select_related("flavor", "resize__old_flavor", "resize__flavor")
         .order_by("pk")
     )
     volumes = Volume.objects.filter(deleted=False).order_by("pk")
     volumes = volumes.filter(project__in=projects) | volumes.filter(machine__in=servers.values("pk"))
     addresses = IPAddress.objects.filter(project__in=projects, floating_ip=True, deleted=False)
     facts = [
-        ServerFacts(s.pk, s.userid, s.project, s.operstate, s.backend_id, s.flavor.cpu, s.flavor.ram)
-        for s in servers
+        ServerFacts(s.pk, s.userid, s.project, _state(s), s.backend_id, size.cpu, size.ram >> 20)
+        for s, size in ((server, quota.size_of(server)) for server in servers)
     ]
     return Stock(
         servers=facts,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cyclades.ganeti import clients, waiting
-from cyclades.logic import floating_ips, ports, server_actions, volume_deletion
+from cyclades.logic import floating_ips, nova_resize, ports, server_actions, volume_deletion
 from cyclades.logic.enforcement_plan import Action, Kind, PlannedAction
 from cyclades.models import IPAddress, JobIntent, Server, Task, Volume, VolumeStatus
 from synnefo.credentials import Credentials
@@ -82,7 +82,7 @@ def _do(credentials: Credentials, action: PlannedAction, shutdown_timeout: int |
 def _do_server(credentials: Credentials, action: PlannedAction, timeout: int | None) -> None:
     if action.action == Action.REMOVE:
         server_actions.destroy(credentials, server_id=action.id, shutdown_timeout=timeout)
-    else:
+    elif not nova_resize.keep_stopped(credentials, server_id=action.id):
         server_actions.stop(credentials, server_id=action.id, timeout=timeout)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from cyclades.logic import addresses, ports, quota
 from cyclades.logic.address_pools import Allocation, LockedPools, NoAddressLeft
@@ -162,11 +162,23 @@ def reassign(credentials: Credentials, *, ip_id: int, project: str, shared_to_pr
 
 
 def attach(credentials: Credentials, *, server_id: int, address: str) -> Port:
-    """Put a visible floating IP on a server by a new port; raises like ``ports.create``."""
-    ip = visible_floating_ips(credentials).filter(address=address, deleted=False).first()
+    """Put a visible floating IP on a server by a new port of the server's owner.
+
+    Raises like ``ports.create``.
+    """
+    known = visible_floating_ips(credentials).filter(address=address, deleted=False)
+    # Several networks may have the address.
+    ip = known.order_by(F("nic").asc(nulls_first=True), "pk").first()
     if ip is None:
         raise NotFound(f"Floating IP {address} does not exist.")
-    request = ports.PortRequest(network_id=ip.network_id, device_id=server_id, address=address)
+    return attach_to(credentials, server_id=server_id, ip=ip)
+
+
+def attach_to(credentials: Credentials, *, server_id: int, ip: IPAddress) -> Port:
+    """Put this visible floating IP on a server like ``attach``."""
+    request = ports.PortRequest(
+        network_id=ip.network_id, device_id=server_id, address=ip.address, for_owner=True
+    )
     return ports.create(credentials, request=request)
 
 
@@ -179,9 +191,11 @@ def detach(credentials: Credentials, *, server_id: int, address: str) -> None:
     server = get_server(credentials, server_id=server_id)
     require_writable(credentials, server)
     known = IPAddress.objects.filter(address=address, floating_ip=True, deleted=False)
-    ip = known.filter(owned_or_shared(credentials) | Q(userid=server.userid)).select_related("nic").first()
-    if ip is None:
+    seen = known.filter(owned_or_shared(credentials) | Q(userid=server.userid)).select_related("nic")
+    nics = [ip.nic for ip in seen]
+    if not nics:
         raise NotFound(f"Floating IP {address} does not exist.")
-    if ip.nic is None or ip.nic.machine_id != server_id:
+    port = next((nic for nic in nics if nic is not None and nic.machine_id == server_id), None)
+    if port is None:
         raise BadRequest(f"Floating IP {address} is not attached to server {server_id}.")
-    ports.delete(credentials, port_id=ip.nic.pk)
+    ports.delete(credentials, port_id=port.pk)

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from cyclades.logic import images
 from cyclades.logic.images import DOMAIN, PREFIX, PROPERTY_PREFIX, PUBLIC, Image
+from cyclades.models import SnapshotJob
 from pithos import public as pithos
 from synnefo import audit, clock
 from synnefo.credentials import Credentials
@@ -151,7 +152,15 @@ def _store(
     image = images.image_of(info)
     if image is None:
         raise NotFound(f"Image '{image_id}' does not exist.")
+    # Others may have added some since *stored* was read.
+    _check_count(len(info.metadata))
     return image
+
+
+def _check_count(count: int) -> None:
+    limit = settings.PITHOS_RESOURCE_MAX_METADATA
+    if count > limit:
+        raise BadRequest(f"An image has at most {limit} metadata items.")
 
 
 def check_items(stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
@@ -165,9 +174,7 @@ def check_items(stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
             raise BadRequest(f"The value of '{key[len(PREFIX) :]}' has more than {MAX_VALUE} characters")
         if "\0" in key + value:
             raise BadRequest(f"'{key[len(PREFIX) :]}' has a null character")
-    limit = settings.PITHOS_RESOURCE_MAX_METADATA
-    if sum(1 for value in {**stored, **wanted}.values() if value) > limit:
-        raise BadRequest(f"An image has at most {limit} metadata items.")
+    _check_count(sum(1 for value in {**stored, **wanted}.values() if value))
 
 
 @retry_on_deadlock
@@ -255,6 +262,7 @@ def delete(credentials: Credentials, *, image_id: str) -> None:
         unregister(credentials, image_id=(image := images.get_image(credentials, image_id)).id)
         if image.is_upload or image.is_snapshot:
             pithos.delete_object(credentials, uuid=image.id)
+            SnapshotJob.objects.filter(snapshot_id=image.id).delete()
 
 
 def set_members(credentials: Credentials, *, image_id: str, members: Sequence[str]) -> None:
@@ -281,7 +289,8 @@ def _change_members(
         members = change(image.users)
         if len(members) > MAX_MEMBERS:
             raise BadRequest(f"An image has at most {MAX_MEMBERS} members.")
-        for member in members:
+        # Those that the object store gave it may be called anything.
+        for member in set(members) - set(image.users):
             if not _MEMBER.match(member) or member.endswith("\n"):
                 raise BadRequest(f"'{member[:64]}' is neither a user nor a group")
         _set_readers(credentials, image, members, public=image.is_public)

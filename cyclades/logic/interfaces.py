@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cyclades.ganeti import jobs, requests
-from cyclades.logic import addresses, ports
+from cyclades.logic import addresses, floating_ips, ports
 from cyclades.logic.network_visibility import seen_floating_ip, seen_network, seen_port, visible_floating_ips
 from cyclades.logic.server_change import require_backend, seen_server
 from cyclades.logic.server_state import require_allowed
@@ -111,6 +111,35 @@ def detach(credentials: Credentials, *, server_id: int, port_id: int) -> None:
     ports.delete(credentials, port_id=port.pk)
 
 
+@retry_on_deadlock
+def reserve_floating_ip(
+    credentials: Credentials,
+    *,
+    port_id: int,
+    network_id: int | None = None,
+    address: str | None = None,
+    project: str | None = None,
+    shared_to_project: bool = False,
+) -> IPAddress:
+    """Keep a floating IP and put it on the server of a port, or do neither (network contract 17).
+
+    Raises like ``floating_ips.create`` and ``move_floating_ip``.
+    """
+    with atomic():
+        port = seen_port(credentials, port_id)
+        if port.machine_id is None:
+            raise BadRequest(f"Port {port_id} is on no server.")
+        lock_server(credentials, server_id=port.machine_id)
+        ip = floating_ips.create(
+            credentials,
+            network_id=network_id,
+            address=address,
+            project=project,
+            shared_to_project=shared_to_project,
+        )
+        return move_floating_ip(credentials, ip_id=ip.pk, port_id=port_id)
+
+
 def move_floating_ip(credentials: Credentials, *, ip_id: int, port_id: int | None) -> IPAddress:
     """Put a floating IP on the server of another port, or take it off (network contract 17).
 
@@ -130,6 +159,8 @@ def move_floating_ip(credentials: Credentials, *, ip_id: int, port_id: int | Non
     if port.machine_id is None:
         raise BadRequest(f"Port {port_id} is on no server.")
     seen_server(credentials, port.machine_id)
-    request = ports.PortRequest(network_id=ip.network_id, device_id=port.machine_id, address=ip.address)
+    request = ports.PortRequest(
+        network_id=ip.network_id, device_id=port.machine_id, address=ip.address, for_owner=True
+    )
     ports.create(credentials, request=request)
     return seen_floating_ip(credentials, ip_id)

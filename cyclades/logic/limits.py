@@ -6,6 +6,7 @@ Counts are numbers, memory is MiB, disk is GiB; an unlimited quantity is -1, as 
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -88,25 +89,30 @@ class ServerUsage:
 
 
 def server_usage(
-    credentials: Credentials, *, project: str, start: dt.datetime, end: dt.datetime
-) -> list[ServerUsage]:
-    """Return the caller's servers in *project* that existed between two moments, by id.
+    credentials: Credentials, *, start: dt.datetime, end: dt.datetime, project: str | None = None
+) -> dict[str, list[ServerUsage]]:
+    """Return by project, by default all of the caller's, the servers that existed between two moments.
 
-    Raises ``NotFound`` for a project the caller is not in and ``BadRequest`` for an empty period. A
-    deleted server's row last changed when it ended.
+    Projects without any are left out. Raises ``NotFound`` for a project the caller is not in and
+    ``BadRequest`` for an empty period. A deleted server's row last changed when it ended.
     """
-    if project not in (*credentials.projects, credentials.default_project, credentials.user_id):
+    projects = {*credentials.projects, credentials.default_project, credentials.user_id}
+    if project is not None and project not in projects:
         raise NotFound(f"Project {project[:64]} not found.")
     if start > end:
         raise BadRequest("'start' must not be after 'end'")
     servers = (
-        Server.objects.filter(userid=credentials.user_id, project=project, created__lte=end)
+        Server.objects.filter(userid=credentials.user_id, created__lte=end)
+        .filter(project__in=sorted(projects if project is None else {project}))
         .filter(Q(deleted=False) | Q(updated__gte=start))
         .select_related("flavor__volume_type")
         .order_by("pk")
     )
     now = clock.now()
-    return [_usage(server, start, min(end, now)) for server in servers]
+    used: dict[str, list[ServerUsage]] = defaultdict(list)
+    for server in servers:
+        used[server.project].append(_usage(server, start, min(end, now)))
+    return used
 
 
 def _usage(server: Server, start: dt.datetime, end: dt.datetime) -> ServerUsage:

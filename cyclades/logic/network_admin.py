@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cyclades.logic import network_flavors, networks, subnets
+from cyclades.logic import network_flavors, networks, owners, subnets
 from cyclades.logic.address_pools import AddressOutside, AddressPool, LockedPools
 from cyclades.logic.cidrs import Range
 from cyclades.logic.network_flavors import Overrides
@@ -123,10 +123,12 @@ def modify(credentials: Credentials, *, network_id: int, changes: NetworkChanges
         if seen.deleted:
             raise BadRequest("Network has been deleted.")
         moved = changes.user_id is not None and changes.user_id != seen.userid
-        if moved and not seen.public:
-            _move_charge(seen, changes.user_id or "")
+        if moved:
+            owners.require_user(changes.user_id or "")
+            if not seen.public:
+                _move_charge(seen, changes.user_id or "")
         network = lock_one(Network.objects.filter(pk=network_id))
-        if moved and network.userid != seen.userid:
+        if moved and (network.userid, network.project) != (seen.userid, seen.project):
             raise Conflict(f"Network {network_id} was changed by another command. Try again.")
         _apply(network, changes, moved=moved)
         network.save()

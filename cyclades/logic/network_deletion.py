@@ -18,9 +18,13 @@ DESTROY = "DESTROY"
 
 @dataclass(frozen=True)
 class Refund:
-    """A commission that gives a network's quota back, until it is known whether the network ends."""
+    """A commission that gives a network's quota back, until it is known whether the network ends.
+
+    ``payer`` is the owner and the project that it is for.
+    """
 
     serial: int | None
+    payer: tuple[str | None, str | None] = (None, None)
 
 
 def begin_refund(network: Network) -> Refund:
@@ -33,7 +37,11 @@ def begin_refund(network: Network) -> Refund:
         name=f"client: dispatcher, resource: network {network.pk}, action: destroy",
         force=True,
     )
-    return Refund(serial)
+    return Refund(serial, _payer(network))
+
+
+def _payer(network: Network) -> tuple[str | None, str | None]:
+    return network.userid, network.project
 
 
 def finish_locked(network: Network, refund: Refund) -> bool:
@@ -44,13 +52,18 @@ def finish_locked(network: Network, refund: Refund) -> bool:
         due = False
     if due:
         _end(network)
-    if refund.serial is not None:
-        chosen = [refund.serial]
-        if due:
-            astakos.resolve_commissions(clientkey=quota.CLIENT_KEY, accept=chosen)
-        else:
-            astakos.resolve_commissions(clientkey=quota.CLIENT_KEY, reject=chosen)
+    if refund.serial is not None and due and refund.payer != _payer(network):
+        # It was moved to another project since.
+        _resolve(refund, accept=False)
+        refund = begin_refund(network)
+    _resolve(refund, accept=due)
     return due
+
+
+def _resolve(refund: Refund, *, accept: bool) -> None:
+    if refund.serial is not None:
+        chosen = {"accept" if accept else "reject": [refund.serial]}
+        astakos.resolve_commissions(clientkey=quota.CLIENT_KEY, **chosen)
 
 
 def _held_by_backends(network: Network) -> bool:

@@ -46,7 +46,7 @@ def effect_of(opcode: str, status: str, *, network_missing: bool = False) -> Eff
     """
     if status == "success":
         return ON_SUCCESS.get(opcode, _UNCHANGED)
-    if opcode == Opcode.NETWORK_REMOVE and status == "error" and network_missing:
+    if opcode == Opcode.NETWORK_REMOVE and status in ("error", "canceled") and network_missing:
         return _REMOVED
     return ON_FAILURE.get(opcode, _NOTHING)
 

@@ -3,16 +3,21 @@
 A resize of a running server takes three jobs: stop, change, start. Between them there is no memory but the
 server and its ``ServerResize``: whoever sees the server idle does what is still missing (``advance``). That
 is the process that ended the job before, or the repair task when that process died.
+
+What the way may need is charged before it begins and given back when it ends (``quota.size_of``): nobody
+can take it meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import transaction
 
 from cyclades.ganeti import requests
-from cyclades.logic import flavors, quota, server_change, server_outcomes
+from cyclades.logic import flavors, quota, server_change, server_charges, server_outcomes
 from cyclades.logic.server_actions import check_resize, resize_change, simple_change
 from cyclades.logic.server_change import JobChange
 from cyclades.logic.server_state import require_allowed, require_writable
@@ -44,10 +49,17 @@ def resize(credentials: Credentials, *, server_id: int, flavor_id: int) -> JobIn
         if server.resize_id is not None:
             raise WrongState("An earlier resize of this server must be confirmed or reverted first.")
         check_resize(server, flavor)
+        before = quota.usage(server)
         plan = ServerResize.objects.create(old_flavor=server.flavor, flavor=flavor, restart=runs)
         server.resize = plan
         server.save(update_fields=["resize", "updated"])
-        intent = _begin(server, plan)
+        quota.charge_now(
+            server.userid,
+            quota.difference(server, before, quota.usage(server)),
+            name=f"client: api, resource: server {server_id}, action: RESIZE",
+            force=credentials.force_quota,
+        )
+        intent = _step(server, plan)
         audit.record(credentials, "server.resize", f"server:{server_id}", flavor=flavor.pk)
     return intent
 
@@ -82,20 +94,35 @@ def revert(credentials: Credentials, *, server_id: int) -> JobIntent | None:
         require_allowed(credentials, server, Task.STOP if runs else Task.RESIZE)
         plan.reverting, plan.settled, plan.restart = True, False, runs
         plan.save(update_fields=["reverting", "settled", "restart"])
-        intent = _begin(server, plan)
+        intent = _step(server, plan)
         audit.record(credentials, "server.resize-revert", f"server:{server_id}")
     return intent
 
 
-def _begin(server: Server, plan: ServerResize) -> JobIntent | None:
-    """Do the first step, having made sure that the quota holds for the rest of the way."""
-    if server.operstate == ServerState.STARTED:
-        quota.require_room(
-            server.userid,
-            quota.server_deltas(server, Task.RESIZE, flavor=_target(plan)),
-            name=f"client: api, resource: server {server.pk}, action: RESIZE",
-        )
-    return _step(server, plan)
+@locks.retry_on_deadlock
+def keep_stopped(credentials: Credentials, *, server_id: int) -> bool:
+    """Take away the start that a resize owes to a server it has stopped; false where it owes none."""
+    with locks.atomic():
+        server = lock_server(credentials, server_id=server_id)
+        if not is_between(server) or server.resize is None:
+            return False
+        _start_no_more(server, server.resize)
+        audit.record(credentials, "server.resize-keep-stopped", f"server:{server_id}")
+    return True
+
+
+def is_between(server: Server) -> bool:
+    """Tell whether *server* is stopped for its resize only: it is charged and will be started again."""
+    return server.operstate == ServerState.STOPPED and quota.is_online(server)
+
+
+@contextmanager
+def _giving_back(server: Server) -> Iterator[None]:
+    """Stop charging what the locked *server* does not need any more after the block."""
+    before = quota.usage(server)
+    yield
+    deltas = quota.difference(server, before, quota.usage(server))
+    server_charges.charge(server, server.userid, deltas, cause="action: RESIZE")
 
 
 def _target(plan: ServerResize) -> Flavor:
@@ -116,9 +143,9 @@ def _step(server: Server, plan: ServerResize) -> JobIntent | None:
         return server_change.promise(server, resize_change(_target(plan)))
     if plan.restart and server.operstate == ServerState.STOPPED:
         # Asked for once: a server that does not start is its user's to look at.
-        plan.restart = False
-        plan.save(update_fields=["restart"])
-        return server_change.promise(server, _power(Task.START))
+        _start_no_more(server, plan)
+        # What was charged until now is free for this commission and for no other.
+        return server_change.promise(server, _power(Task.START), force=True)
     if plan.reverting:
         forget(server)
     else:
@@ -127,6 +154,12 @@ def _step(server: Server, plan: ServerResize) -> JobIntent | None:
         # The job's end was told before: whoever asked since then has to hear of this as well.
         server.save(update_fields=["updated"])
     return None
+
+
+def _start_no_more(server: Server, plan: ServerResize) -> None:
+    with _giving_back(server):
+        plan.restart = False
+        plan.save(update_fields=["restart"])
 
 
 def _power(task: Task) -> JobChange:
@@ -138,7 +171,8 @@ def forget(server: Server) -> None:
     """End the resize of the locked *server*, wherever it is."""
     plan_id = server.resize_id
     if plan_id is not None:
-        server.resize = None
+        with _giving_back(server):
+            server.resize = None
         # Lists of what changed show the server's new status, too.
         server.save(update_fields=["resize", "updated"])
         ServerResize.objects.filter(pk=plan_id).delete()
@@ -173,11 +207,11 @@ def _step_or_settle(server: Server, plan: ServerResize) -> JobIntent | None:
             with transaction.atomic():
                 return _step(server, plan)
         except (OverLimit, BadRequest) as error:
-            # Somebody took what it needs, or the owner has left the project.
+            # The owner has left the project, or an administrator resized it beyond what was charged.
             log.warning("the resize of server %d does not go on: %s", server.pk, error)
+            plan.refresh_from_db(fields=["restart"])
         if _has_target(server, plan):
-            plan.restart = False
-            plan.save(update_fields=["restart"])
+            _start_no_more(server, plan)
         elif not _turn_back(server, plan):
             return None
 
@@ -205,4 +239,7 @@ def run_due() -> int:
             advance(server_id)
         except SynnefoError as error:
             log.warning("the resize of server %d waits: %s", server_id, error)
+        except Exception:
+            # Found again in every round, it must not keep the others from going on.
+            log.exception("the resize of server %d can't go on", server_id)
     return len(ids)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from typing import Protocol
 MAX_POOL_SIZE = 1 << 20
 _MAC_PREFIX = re.compile(r"^[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]$")
 _PREFIX_DIGITS = 5
+_PREFIX_BITS = 4 * _PREFIX_DIGITS
 
 
 class PoolError(Exception):
@@ -113,6 +115,13 @@ class BitPool:
     def reserve(self, index: int) -> None:
         """Withhold *index* from being handed out."""
         self._reserved &= ~self._bit(index)
+
+    def reserve_all(self, indexes: Iterable[int]) -> None:
+        """Withhold many indexes of the pool at once."""
+        marks = bytearray(self._width // 8)
+        for index in indexes:
+            marks[index >> 3] |= 0x80 >> (index & 7)
+        self._reserved &= ~int.from_bytes(marks, "big")
 
     def unreserve(self, index: int) -> None:
         """Stop withholding *index*."""
@@ -259,9 +268,11 @@ def prefix_number(prefix: str) -> int:
     return int(prefix.replace(":", ""), 16)
 
 
-def reserve_unusable_prefixes(pool: BitPool, values: MacPrefixValues) -> None:
-    """Withhold index 0 and every prefix that is not unicast and locally administered."""
-    pool.reserve(0)
-    for index in range(1, pool.size):
-        if int(values.value(index)[:2], 16) & 0b11 != 0b10:
-            pool.reserve(index)
+def reserve_unusable_prefixes(pool: BitPool, values: MacPrefixValues, start: int = 0) -> None:
+    """Withhold, from index *start* on, index 0 and what is not unicast and locally administered."""
+    first = prefix_number(values.base)
+    pool.reserve_all(
+        index
+        for index in range(start, pool.size)
+        if index == 0 or (first + index) >> (_PREFIX_BITS - 8) & 0b11 != 0b10
+    )

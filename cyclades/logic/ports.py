@@ -24,7 +24,7 @@ from cyclades.models import IPAddress, Network, NetworkState, Port, PortState, S
 from synnefo import audit
 from synnefo.credentials import Credentials
 from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
-from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, ServiceUnavailable
+from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, OverLimit, ServiceUnavailable
 
 MAX_NAME = 128
 DEVICE_OWNER = "vm"
@@ -32,13 +32,17 @@ DEVICE_OWNER = "vm"
 
 @dataclass(frozen=True)
 class PortRequest:
-    """A wanted port; ``address`` is an IPv4 address of the network, on public ones a floating IP."""
+    """A wanted port; ``address`` is an IPv4 address of the network, on public ones a floating IP.
+
+    ``for_owner``: it belongs to the server's owner, whoever asks for it.
+    """
 
     network_id: int
     device_id: int | None = None
     address: str | None = None
     name: str = ""
     security_groups: Sequence[int] = field(default_factory=tuple)
+    for_owner: bool = False
 
 
 def list_ports(credentials: Credentials) -> QuerySet[Port]:
@@ -56,7 +60,7 @@ def create(credentials: Credentials, *, request: PortRequest) -> Port:
     """Create a port with its address; with a server, promise the job that connects it.
 
     Raises ``BadRequest``, ``NotFound``, ``Forbidden`` (suspended server), ``Conflict`` (address, state of
-    the network) and ``BuildInProgress``, in the order of the contract.
+    the network), ``BuildInProgress`` and ``OverLimit``, in the order of the contract.
     """
     if len(request.name) > MAX_NAME:
         raise BadRequest(f"The name of a port has at most {MAX_NAME} characters")
@@ -67,7 +71,9 @@ def create(credentials: Credentials, *, request: PortRequest) -> Port:
         network = seen_network(credentials, request.network_id)
         if network.deleted:
             raise BadRequest("Network has been deleted.")
-        if server is not None:
+        if server is None:
+            _check_unattached(credentials)
+        else:
             server = _locked_device(credentials, server)
         network = lock_one(Network.objects.filter(pk=network.pk))
         port = _insert(credentials, network, request, server)
@@ -77,6 +83,14 @@ def create(credentials: Credentials, *, request: PortRequest) -> Port:
             jobs.intend(server=server, operation=Task.CONNECT, payload=requests.connect_port_payload(port))
         audit.record(credentials, "port.create", f"port:{port.pk}", network=network.pk)
     return port
+
+
+def _check_unattached(credentials: Credentials) -> None:
+    limit = settings.CYCLADES_MAX_UNATTACHED_PORTS
+    if credentials.is_admin:
+        return
+    if Port.objects.filter(userid=credentials.user_id, machine=None).count() >= limit:
+        raise OverLimit(f"You have {limit} ports on no server already. Delete some first.")
 
 
 def seen_device(credentials: Credentials, server_id: int) -> Server:
@@ -99,18 +113,19 @@ def _locked_device(credentials: Credentials, seen: Server) -> Server:
 
 def _insert(credentials: Credentials, network: Network, request: PortRequest, server: Server | None) -> Port:
     floating = network.public and _wants_floating_ip(credentials, network, request.address)
-    require_connectable(network, check_drained=not floating)
+    ip = find_floating_ip(credentials, network, request.address) if floating else None
+    require_connectable(network, check_drained=ip is None)
+    owner = server.userid if server else None
     port = Port(
         name=request.name,
-        userid=credentials.user_id or (server.userid if server else None),
+        userid=owner if request.for_owner else credentials.user_id or owner,
         network=network,
         machine=server,
         state=PortState.DOWN if server is None else PortState.BUILD,
         public=network.public,
         device_owner=None if server is None else DEVICE_OWNER,
     )
-    if floating:
-        ip = find_floating_ip(credentials, network, request.address)
+    if ip is not None:
         port.save()
         attach_floating_ip(ip, port)
     else:
@@ -218,9 +233,11 @@ def _disconnect(credentials: Credentials, port: Port, seen: Server) -> None:
 
 def _delete_detached(port: Port) -> None:
     lock_one(Network.objects.filter(pk=port.network_id))
-    locked = Port.objects.filter(pk=port.pk).select_related("network", "machine").first()
-    if locked is None:
-        raise NotFound(f"Port {port.pk} not found.")
+    try:
+        # A server may be about to get it.
+        locked = lock_one(Port.objects.filter(pk=port.pk).select_related("network", "machine"))
+    except Port.DoesNotExist as error:
+        raise NotFound(f"Port {port.pk} not found.") from error
     if locked.machine_id != port.machine_id:
         raise Conflict(f"Port {port.pk} was just given to server {locked.machine_id}.")
     delete_port_rows([locked])

@@ -1,7 +1,9 @@
 """What each change of a server costs, and the commissions that charge it (compute contract 15).
 
 Quantities: servers and CPUs are counts, memory and disk are bytes. A server is *online* while its cpu and
-ram are charged: started, building or failed.
+ram are charged: started, building or failed, or stopped in the middle of a resize that starts it again. A
+resize to be confirmed (contract 22.1) is charged with the larger of each resource from its beginning to its
+end, so that neither going on nor going back asks for more.
 """
 
 from __future__ import annotations
@@ -77,14 +79,16 @@ def server_deltas(
 
 def _effect_deltas(server: Server, action: str, effect: Effect, volumes: Iterable[Volume] | None) -> Deltas:
     activity = effect.activity_online if is_online(server) else effect.activity_offline
-    flavor = server.flavor
+    if action == Task.STOP and _is_to_restart(server):
+        activity = 0
+    size = size_of(server)
     deltas: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     own = deltas[server.project]
     own[VM] += effect.existence
-    own[TOTAL_CPU] += effect.existence * flavor.cpu
-    own[TOTAL_RAM] += effect.existence * ram_bytes(flavor)
-    own[CPU] += activity * flavor.cpu
-    own[RAM] += activity * ram_bytes(flavor)
+    own[TOTAL_CPU] += effect.existence * size.cpu
+    own[TOTAL_RAM] += effect.existence * size.ram
+    own[CPU] += activity * size.cpu
+    own[RAM] += activity * size.ram
     if effect.disk:
         for volume in affected_volumes(server, action) if volumes is None else volumes:
             deltas[volume.project][DISK] += effect.disk * disk_bytes(volume)
@@ -92,23 +96,14 @@ def _effect_deltas(server: Server, action: str, effect: Effect, volumes: Iterabl
 
 
 def _resize_deltas(server: Server, flavor: Flavor) -> Deltas:
-    cpu = flavor.cpu - server.flavor.cpu
-    ram = ram_bytes(flavor) - ram_bytes(server.flavor)
-    own = {TOTAL_CPU: cpu, TOTAL_RAM: ram}
-    if is_online(server):
-        own |= {CPU: cpu, RAM: ram}
-    return _without_zeros({server.project: own})
+    return difference(server, usage(server), usage(server, flavor))
 
 
 def _reassign_deltas(server: Server, project: str, volumes: Iterable[Volume] | None) -> Deltas:
     if project == server.project:
         return {}
-    flavor = server.flavor
-    moved = {VM: 1, TOTAL_CPU: flavor.cpu, TOTAL_RAM: ram_bytes(flavor)}
-    if is_online(server):
-        moved |= {CPU: flavor.cpu, RAM: ram_bytes(flavor)}
     deltas: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for resource, quantity in moved.items():
+    for resource, quantity in usage(server).items():
         deltas[server.project][resource] -= quantity
         deltas[project][resource] += quantity
     for volume in affected_volumes(server, Task.REASSIGN) if volumes is None else volumes:
@@ -135,7 +130,41 @@ def affected_volumes(server: Server, action: str) -> list[Volume]:
 
 def is_online(server: Server) -> bool:
     """Tell whether the server's cpu and ram are charged."""
-    return server.operstate in ONLINE
+    return server.operstate in ONLINE or _is_to_restart(server)
+
+
+def _is_to_restart(server: Server) -> bool:
+    """Tell whether a resize stops *server* only for a while; see ``ServerResize``."""
+    plan = server.resize
+    return plan is not None and plan.restart and not plan.settled
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a server is charged for: CPUs, and memory in bytes."""
+
+    cpu: int
+    ram: int
+
+
+def size_of(server: Server, flavor: Flavor | None = None) -> Size:
+    """Return the largest of *server*'s flavor, or another, and those that its resize may give it."""
+    plan = server.resize
+    flavors = [flavor or server.flavor, *((plan.old_flavor, plan.flavor) if plan is not None else ())]
+    return Size(cpu=max(one.cpu for one in flavors), ram=max(ram_bytes(one) for one in flavors))
+
+
+def usage(server: Server, flavor: Flavor | None = None) -> dict[str, int]:
+    """Return what *server* is charged for but its volumes, as it is or with another flavor."""
+    size = size_of(server, flavor)
+    online = is_online(server)
+    used = {VM: 1, TOTAL_CPU: size.cpu, TOTAL_RAM: size.ram}
+    return used | {CPU: size.cpu * online, RAM: size.ram * online}
+
+
+def difference(server: Server, before: Mapping[str, int], after: Mapping[str, int]) -> Deltas:
+    """Return what has to be charged to the project of *server* when its usage changes."""
+    return _without_zeros({server.project: {name: after[name] - before[name] for name in after}})
 
 
 def ram_bytes(flavor: Flavor) -> int:
@@ -189,13 +218,6 @@ def issue_for(
             if not astakos.is_project_member(user_id, project):
                 raise BadRequest(f"User {user_id} not in project {project}") from error
         raise SynnefoError("The quota of this user is not set up") from error
-
-
-def require_room(user_id: str, deltas: Deltas, *, name: str) -> None:
-    """Raise like ``issue`` when *deltas* would not fit now; nothing is kept."""
-    serial = issue_for(user_id, deltas, name=name)
-    if serial is not None:
-        astakos.resolve_commissions(clientkey=CLIENT_KEY, reject=[serial])
 
 
 def charge_now(user_id: str, deltas: Deltas, *, name: str, force: bool = False) -> int | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Model, QuerySet, Sum
+from django.db.models import Case, Count, Model, Q, QuerySet, Sum, When
 
 from astakos import public as astakos
 from cyclades.logic import quota
@@ -30,6 +30,12 @@ RESOURCES = (
 #: Rows that may keep the serial of a commission.
 _HOLDERS: tuple[type[Model], ...] = (Server, Network, IPAddress, Volume)
 
+_FLAVORS = ("flavor", "resize__old_flavor", "resize__flavor")
+_OWNER = ("userid", "project")
+_CPU, _RAM = (tuple(f"{flavor}__{size}" for flavor in _FLAVORS) for size in ("cpu", "ram"))
+#: The same as ``quota.is_online``.
+_ONLINE = Q(operstate__in=sorted(quota.ONLINE)) | Q(resize__restart=True, resize__settled=False)
+
 _Counted = dict[tuple[str, str, str], int]
 
 
@@ -45,12 +51,16 @@ def compare(*, user: str | None = None, project: str | None = None) -> astakos.R
 def _counted(filters: dict[str, str]) -> _Counted:
     counted: _Counted = defaultdict(int)
     servers = Server.objects.filter(deleted=False, **filters).order_by()
-    columns = ("userid", "project", "operstate", "flavor__cpu", "flavor__ram")
-    for owner, project, state, cpu, ram, count in servers.values_list(*columns).annotate(count=Count("pk")):
+    rows = servers.values_list(*_OWNER, *_CPU, *_RAM).annotate(
+        online=Case(When(_ONLINE, then=True), default=False), count=Count("pk")
+    )
+    for owner, project, *sizes, online, count in rows:
+        # Of a resize to be confirmed the larger of each counts (see ``quota.size_of``).
+        cpu, ram = (max(size or 0 for size in some) for some in (sizes[: len(_CPU)], sizes[len(_CPU) :]))
         counted[owner, project, quota.VM] += count
         counted[owner, project, quota.TOTAL_CPU] += count * cpu
         counted[owner, project, quota.TOTAL_RAM] += count * ram << 20
-        if state in quota.ONLINE:
+        if online:
             counted[owner, project, quota.CPU] += count * cpu
             counted[owner, project, quota.RAM] += count * ram << 20
     volumes = Volume.objects.filter(deleted=False, **filters).order_by()

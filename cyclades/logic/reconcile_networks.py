@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,7 +15,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from cyclades.ganeti import clients, names
 from cyclades.ganeti import networks as ganeti_networks
-from cyclades.logic import addresses, network_admin, network_deletion, network_ends, network_projection
+from cyclades.logic import addresses, network_deletion, network_ends, network_projection
+from cyclades.logic.address_pools import AddressPool
 from cyclades.models import Backend, BackendNetwork, IPAddress, Network, NetworkState
 from synnefo import clock
 from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
@@ -37,6 +39,7 @@ class Difference(StrEnum):
     ORPHAN = "unknown or deleted in the database"
     RESERVED = "addresses reserved in Ganeti only"
     NETWORK_STATE = "in another state than its backends make it"
+    UNKNOWN = "not compared, because the backend does not answer"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ Choice = Callable[[Finding], bool]
 def reconcile(*, fix: bool) -> list[Finding]:
     """Compare every online backend with the database and, with *fix*, mend what differs.
 
-    A cluster that does not answer is logged and left out; so is a network whose mending fails.
+    A cluster that does not answer is a finding of its own; so is a network whose mending fails.
     """
     findings = []
     for backend in network_projection.online_backends():
@@ -77,6 +80,7 @@ def reconcile(*, fix: bool) -> list[Finding]:
             findings += reconcile_backend(backend, choose=lambda finding: fix)
         except (SynnefoError, clients.GanetiApiError) as error:
             log.error("backend %s is left out: %s", backend, error)
+            findings.append(Finding(str(backend), "all", Difference.UNKNOWN, f"failed: {error}"))
     return findings + reconcile_states(choose=lambda finding: fix)
 
 
@@ -131,11 +135,15 @@ def _compare(view: _View, choose: Choice) -> list[Finding]:
         row.network_id: row
         for row in BackendNetwork.objects.filter(backend=view.backend, deleted=False, network__deleted=False)
     }
-    networks = Network.objects.filter(pk__in=rows.keys() | view.networks.keys()).prefetch_related("subnets")
+    networks = Network.objects.filter(pk__in=rows.keys() | view.networks.keys()).prefetch_related(
+        "subnets__ip_pools"
+    )
     rows_of_networks = {network.pk: network for network in networks}
     known = {pk: network for pk, network in rows_of_networks.items() if not network.deleted}
-    findings = []
-    for network_id in sorted(rows.keys() | view.networks.keys()):
+    ids = sorted(rows.keys() | view.networks.keys())
+    findings: dict[int, list[Finding]] = {network_id: [] for network_id in ids}
+    # Where not all are mended at once, those that can't be mended must not be the chosen ones every time.
+    for network_id in secrets.SystemRandom().sample(ids, len(ids)):
         network, row = known.get(network_id), rows.get(network_id)
         for difference, mend in _differences(view, network_id, network, row):
             finding = Finding(
@@ -144,8 +152,9 @@ def _compare(view: _View, choose: Choice) -> list[Finding]:
                 difference,
                 has_row=network_id in rows_of_networks,
             )
-            findings.append(replace(finding, result=_mended(mend)) if choose(finding) else finding)
-    return findings
+            chosen = choose(finding)
+            findings[network_id].append(replace(finding, result=_mended(mend)) if chosen else finding)
+    return [finding for network_id in ids for finding in findings[network_id]]
 
 
 Mend = Callable[[], object]
@@ -191,6 +200,10 @@ def _mended(mend: Mend) -> str:
     except (SynnefoError, clients.GanetiApiError) as error:
         log.error("a network could not be mended: %s", error)
         return f"failed: {error}"
+    except Exception as error:
+        # Found again every time, it must not keep all others from being mended.
+        log.exception("a network could not be mended")
+        return f"failed: {type(error).__name__}"
     return "mended"
 
 
@@ -211,10 +224,9 @@ def _set_state(row: BackendNetwork, state: NetworkState) -> None:
 
 def _reserved_in_ganeti_only(network: Network, live: Mapping[str, Any]) -> list[str]:
     """Return external reservations of a network with DHCP that its pools would still hand out."""
-    if not any(s.ipversion == 4 and s.dhcp and not s.deleted for s in network.subnets.all()):
-        return []
+    subnets = [s for s in network.subnets.all() if s.ipversion == 4 and s.dhcp and not s.deleted]
+    pools = [AddressPool(row) for subnet in subnets for row in subnet.ip_pools.all()]
     external = [text.strip() for text in (live.get("external_reservations") or "").split(",")]
-    pools = network_admin.address_pools_of(network)
     places = [(address, pool, pool.index(address)) for address in external for pool in pools]
     return [
         address for address, pool, index in places if index is not None and not pool.bits.is_reserved(index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,16 +38,30 @@ class Finding:
 def reconcile(credentials: Credentials, *, fix: bool) -> list[Finding]:
     """Compare every pool with what is in use and, with *fix*, write what was handed out anew.
 
-    Each pool is locked in a transaction of its own while it is compared. What administrators withhold is
-    left alone.
+    A pool that seems to differ is locked in a transaction of its own while it is compared. What
+    administrators withhold is left alone.
     """
     findings = []
     for kind in value_pools.MODELS:
         findings += _reconcile_values(credentials, kind, fix)
-    networks = Network.objects.filter(deleted=False, subnets__ip_pools__isnull=False)
-    for network_id in networks.order_by("pk").values_list("pk", flat=True).distinct():
+    for network_id in _suspects():
         findings += _reconcile_network(credentials, network_id, fix)
     return findings
+
+
+def _suspects() -> list[int]:
+    """Return the networks whose pools differ from what is in use, as seen without a lock in two queries."""
+    in_use: dict[int, list[str]] = defaultdict(list)
+    addresses = IPAddress.objects.filter(deleted=False, ipversion=4, network__deleted=False)
+    for network_id, address in addresses.order_by().values_list("network_id", "address"):
+        in_use[network_id].append(address)
+    rows = IPPool.objects.filter(subnet__deleted=False, subnet__network__deleted=False)
+    found = set()
+    for row in rows.select_related("subnet"):
+        pool, network_id = AddressPool(row), row.subnet.network_id
+        if _compare("", pool.bits, pool.values, in_use[network_id], fix=False):
+            found.add(network_id)
+    return sorted(found)
 
 
 @retry_on_deadlock

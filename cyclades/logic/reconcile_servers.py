@@ -13,7 +13,7 @@ from cyclades.ganeti import clients, names, observation, snapshot_jobs
 from cyclades.ganeti.observation import Json
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import reconcile_differences as differences
-from cyclades.logic import server_events, server_nics, server_outcomes
+from cyclades.logic import server_events, server_nics, server_outcomes, server_state
 from cyclades.logic.reconcile_differences import Kind
 from cyclades.logic.server_events import Outcome
 from cyclades.models import Backend, IntentState, JobIntent, Server, ServerState, SnapshotJob, Task
@@ -29,6 +29,11 @@ log = logging.getLogger(__name__)
 LONG_WAIT = timedelta(minutes=30)
 #: A snapshot that was asked for is not judged before.
 SNAPSHOT_TIME = timedelta(minutes=10)
+#: What ``fix`` says when there is nothing to mend any more.
+CHANGED = "changed meanwhile"
+_DELETED = "is deleted meanwhile"
+_BELONGS = "belongs to a server that was created meanwhile or lives on another backend"
+SETTLED_OTHERWISE = frozenset({CHANGED, _DELETED, _BELONGS})
 #: The tasks that are done when the instance runs (or not).
 _GOALS = {Task.START: True, Task.REBOOT: True, Task.STOP: False}
 
@@ -107,8 +112,9 @@ def look(backend: Backend) -> View:
     view.snapshots = list(waiting.order_by("pk"))
     try:
         with clients.rapi_for(backend) as rapi:
-            instances = rapi.GetInstances(bulk=True)
+            # Jobs first: what one did that had ended by then shows in the instances, which are newer.
             jobs = rapi.GetJobs(bulk=True)
+            instances = rapi.GetInstances(bulk=True)
     except clients.GanetiApiError as error:
         raise ServiceUnavailable(f"The backend {backend.clustername} refuses: {error}") from error
     for instance in instances:
@@ -168,7 +174,7 @@ def _pending_intents(server: Server) -> Sequence[JobIntent]:
 
 def _of_build(view: View, server: Server, instance: Json | None) -> Iterator[Finding]:
     job = view.jobs.get(server.backendjobid or 0)
-    if _pending_intents(server) or view.runs(server.backendjobid):
+    if _pending_intents(server) or view.runs(server.backendjobid) or _is_being_imported(view, server):
         yield Finding(Kind.BUILDING, view.backend, server.pk, _building_text(view, job))
         return
     failed = job is not None and observation.is_final(job) and job.get("status") != "success"
@@ -187,6 +193,11 @@ def _of_build(view: View, server: Server, instance: Json | None) -> Iterator[Fin
             differences.power_event(server, instance, later),
         )
         yield Finding(Kind.OPERSTATE, view.backend, server.pk, "is BUILD here and built in Ganeti", events)
+
+
+def _is_being_imported(view: View, server: Server) -> bool:
+    """Tell whether ``server_import`` is between two of its jobs; a moment later it is known to be gone."""
+    return server_state.is_being_imported(server) and server.updated > view.moment - differences.YOUNG
 
 
 def _building_text(view: View, job: Json | None) -> str:
@@ -236,23 +247,60 @@ def fix(credentials: Credentials, finding: Finding) -> str:
         return _remove_orphan(credentials, finding)
     if finding.snapshot is not None:
         return _end_snapshot(credentials, finding, finding.snapshot)
+    job = _with_result(finding)
     with atomic():
         server = _locked(finding.server_id)
         if server is None or server.deleted:
-            return "is deleted meanwhile"
+            return _DELETED
         if server.updated != finding.versions.get(server.pk, server.updated):
             # An event or a request came in between. Times can't tell: the cluster's clock may be behind.
-            return "changed meanwhile"
+            return CHANGED
         if finding.kind == Kind.PENDING_TASK:
-            result = _end_task(server, finding)
+            result = _end_task(server, finding, job)
         else:
-            outcomes = [server_events.apply(server, event) for event in finding.events]
-            result = "mended" if Outcome.APPLIED in outcomes else "changed meanwhile"
+            outcomes = [server_events.apply(server, _newest(server, event)) for event in finding.events]
+            result = "mended" if Outcome.APPLIED in outcomes else CHANGED
         finding.versions[server.pk] = server.updated
         audit.record(
             credentials, "server.reconcile", f"server:{server.pk}", difference=finding.kind, result=result
         )
     return result
+
+
+def settle_state(server_id: int) -> None:
+    """Bring the state of an idle server in line with its instance now.
+
+    What changes meanwhile, or a cluster that does not answer, leaves that to the next comparison of all.
+    """
+    seen = Server.objects.select_related("backend").filter(pk=server_id, deleted=False, task="").first()
+    if seen is None or seen.backend is None:
+        return
+    moment = clock.now()
+    try:
+        with clients.rapi_for(seen.backend) as rapi:
+            instance = rapi.GetInstance(names.instance_name(server_id))
+    except (ServiceUnavailable, clients.GanetiApiError) as error:
+        log.warning("server %d: its state can't be looked at now: %s", server_id, error)
+        return
+    with atomic():
+        server = _locked(server_id)
+        if server is None or server.updated != seen.updated:
+            return
+        running = ServerState.STARTED if observation.is_running(instance) else ServerState.STOPPED
+        if server.operstate in (ServerState.STARTED, ServerState.STOPPED) and server.operstate != running:
+            log.warning("server %d is %s in Ganeti: its event came late", server_id, running)
+            event = differences.power_event(server, instance, moment)
+            server_events.apply(server, _newest(server, event))
+
+
+def _newest(server: Server, event: OpStatus) -> OpStatus:
+    """Return *event* as newer than all that was applied: a cluster's clock may run ahead of ours.
+
+    The server has not changed since before its instance was looked at.
+    """
+    if server.backendtime is None or event.event_datetime > server.backendtime:
+        return event
+    return server_events.at(event, server.backendtime + timedelta(microseconds=1))
 
 
 def _locked(server_id: int) -> Server | None:
@@ -262,14 +310,27 @@ def _locked(server_id: int) -> Server | None:
         return None
 
 
-def _end_task(server: Server, finding: Finding) -> str:
+def _with_result(finding: Finding) -> Json | None:
+    """Return the finding's job with its result, which Ganeti leaves out of lists: devices may have failed."""
+    job = finding.job
+    if job is None or "opresult" in job:
+        return job
+    try:
+        with clients.rapi_for(finding.backend) as rapi:
+            return rapi.GetJobStatus(int(job["id"]))
+    except (clients.GanetiApiError, ServiceUnavailable) as error:
+        log.warning("the result of job %s stays unknown: %s", job["id"], error)
+        return job
+
+
+def _end_task(server: Server, finding: Finding, job: Json | None) -> str:
     if not server.task or server.task_job_id != finding.task_job_id:
-        return "changed meanwhile"
-    if finding.job is None:
+        return CHANGED
+    if job is None:
         settle_vanished_job(server, finding.task_job_id or 0, finding.instance)
         return "mended"
     event = observation.event_of(
-        finding.job,
+        job,
         cluster=finding.backend.clustername,
         instance_name=finding.name,
         instance=finding.instance,
@@ -281,7 +342,7 @@ def _end_task(server: Server, finding: Finding) -> str:
 def _end_snapshot(credentials: Credentials, finding: Finding, job: SnapshotJob) -> str:
     with atomic():
         if not snapshot_jobs.finish(job, succeeded=False, error=finding.text[:255]):
-            return "changed meanwhile"
+            return CHANGED
         audit.record(
             credentials, "snapshot.reconcile", f"snapshot:{job.snapshot_id}", difference=finding.kind
         )
@@ -296,7 +357,7 @@ def _remove_orphan(credentials: Credentials, finding: Finding) -> str:
     """
     with atomic():
         if Server.objects.filter(pk=finding.server_id, deleted=False).exists():
-            return "belongs to a server that was created meanwhile or lives on another backend"
+            return _BELONGS
         audit.record(
             credentials,
             "server.reconcile",

@@ -33,6 +33,9 @@ def settle(intent: JobIntent, *, not_found: bool, reason: str) -> None:
 
 
 def _undo(server: Server, intent: JobIntent) -> None:
+    # Holdings come before address pools in the lock order.
+    if server.task == intent.operation and server.task_job_id is None:
+        server_outcomes.end_task(server, succeeded=False)
     if intent.operation == Task.BUILD:
         server_outcomes.fail_build(server)
         server.backendlogmsg = REFUSED
@@ -46,8 +49,6 @@ def _undo(server: Server, intent: JobIntent) -> None:
     server_outcomes.add_diagnostic(
         server, source="ganeti-refusal", message=f"The cluster refused the operation {intent.operation}."
     )
-    if server.task == intent.operation and server.task_job_id is None:
-        server_outcomes.end_task(server, succeeded=False)
     server.save()
 
 

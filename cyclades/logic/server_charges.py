@@ -48,16 +48,17 @@ def settle(
         return
     quota.reject(server)
     for owner, deltas in sorted(by_owner.items()):
-        _charge(server, owner, deltas, event.job_id)
+        charge(server, owner, deltas, cause=f"ganeti_job: {event.job_id}")
 
 
-def _charge(server: Server, owner: str, deltas: quota.Deltas, job_id: int) -> None:
-    name = f"client: dispatcher, resource: vm:{server.pk}, ganeti_job: {job_id}"
+def charge(server: Server, owner: str, deltas: quota.Deltas, *, cause: str) -> None:
+    """Charge what has happened already, whatever the limits are."""
+    name = f"client: dispatcher, resource: vm:{server.pk}, {cause}"
     try:
         quota.charge_now(owner, deltas, name=name, force=True)
     except SynnefoError as error:
-        # Ganeti did it whether the books allow it or not; a stuck event would only add a second error.
-        log.error("server %d: job %d is not charged, quota is out of step: %s", server.pk, job_id, error)
+        # It happened whether the books allow it or not; a stuck event would only add a second error.
+        log.error("server %d: not charged (%s), quota is out of step: %s", server.pk, cause, error)
 
 
 def _add_disk(deltas: quota.Deltas, change: Change) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError
 
 from cyclades.ganeti import allocator, jobs, requests
 from cyclades.logic import (
@@ -43,7 +44,7 @@ from cyclades.models import (
 from synnefo import audit
 from synnefo.credentials import Credentials
 from synnefo.db import locks
-from synnefo.errors import BadRequest, Forbidden
+from synnefo.errors import BadRequest, Forbidden, ServiceUnavailable
 
 MAX_USER_DATA = 65535
 _GIB = 1 << 30
@@ -107,8 +108,13 @@ def create(credentials: Credentials, *, request: ServerRequest) -> NewServer:
     plan = _plan(credentials, request)
     images.protect(plan.image)
     backend = _choose_backend(credentials, plan)
-    key = vmapi.new_key()
-    server = _insert(credentials, plan, backend, key)
+    try:
+        server = _insert(credentials, plan, backend)
+    except IntegrityError as error:
+        if Backend.objects.filter(pk=backend.pk).exists():
+            raise
+        # Found out by the commit: whoever removes a backend and this see nothing of each other before.
+        raise ServiceUnavailable("The chosen backend was removed meanwhile. Try again.") from error
     return NewServer(server, plan.password)
 
 
@@ -153,11 +159,6 @@ def check_image(image: images.Image, flavor: Flavor) -> None:
         raise BadRequest(
             f"Image {image.id} needs {-(-image.size // _GIB)} GiB, flavor {flavor.name} has {flavor.disk}"
         )
-    if image.min_disk > flavor.disk or image.min_ram > flavor.ram:
-        raise BadRequest(
-            f"Image {image.id} needs {image.min_disk} GiB of disk and {image.min_ram} MiB of memory,"
-            f" flavor {flavor.name} has {flavor.disk} and {flavor.ram}"
-        )
 
 
 def _check_user_data(text: str) -> None:
@@ -178,12 +179,16 @@ def _choose_backend(credentials: Credentials, plan: _Plan) -> Backend:
     backend = Backend.objects.filter(pk=backend_id).first()
     if backend is None:
         raise BadRequest(f"Backend with ID {backend_id} does not exist.")
+    if backend.offline:
+        raise ServiceUnavailable(f"Backend {backend.clustername} is offline.")
     return backend
 
 
 @locks.retry_on_deadlock
-def _insert(credentials: Credentials, plan: _Plan, backend: Backend, key: str) -> Server:
+def _insert(credentials: Credentials, plan: _Plan, backend: Backend) -> Server:
     """Write everything in one transaction, in the order of the locks: quota, server, volume, networks."""
+    # Of this attempt: what an earlier one put into the cache is not taken back with its rows.
+    key = vmapi.new_key()
     with locks.atomic():
         server = _insert_server(credentials, plan, backend)
         volumes = block_devices.take(credentials, server=server, disks=plan.disks)
@@ -255,7 +260,7 @@ def _parameters(root: Volume, plan: _Plan) -> dict[str, str]:
     params: dict[str, str] = {
         "img_id": "null" if is_filled else f"pithosmap://{image.mapfile}/{image.size}",
         "img_passwd": plan.password,
-        "img_format": image.disk_format or "",
+        "img_format": image.disk_format or "diskdump",
         "img_personality": json.dumps(plan.files),
         "img_properties": json.dumps({k.upper(): v for k, v in image.properties.items()}),
     }

@@ -16,13 +16,16 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from django.conf import settings
+from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
 
-from cyclades.ganeti import jobs, names
+from cyclades.ganeti import jobs, names, submission_threads
 from cyclades.ganeti.opcodes import SELF_DESCRIBING, Opcode
 from cyclades.logic import (
     hotplug,
     news,
+    quota,
     rescue,
     server_charges,
     server_disks,
@@ -89,7 +92,7 @@ def apply(
     if event.operation in tag_events.OPCODES:
         return _apply_tags(server, event, save)
     adopt(server, event)
-    if server.backendtime is not None and event.event_datetime <= server.backendtime:
+    if server.backendtime is not None and event.event_datetime <= server.backendtime and not _is_last(event):
         return _settle_late(server, event)
     if server_retries.resubmit_without_opportunism(server, event):
         return Outcome.RESUBMITTED
@@ -217,18 +220,37 @@ def _is_job_of(intent: JobIntent, server: Server, event: OpStatus) -> bool:
     return is_newer and event.operation in SELF_DESCRIBING and event.operation == jobs.opcode_of(intent)
 
 
+def _is_last(event: OpStatus) -> bool:
+    """Tell whether nothing can have happened to the instance after *event*, whatever the clocks say."""
+    return event.operation == Opcode.INSTANCE_REMOVE and event.status == "success"
+
+
 def _settle_late(server: Server, event: OpStatus) -> Outcome:
     """End the task of a job whose result was overtaken by a newer event; nothing else is applied."""
     if not (event.is_final and server.task and server.task_job_id == event.job_id):
         return Outcome.STALE
     if event.status != "success":
         server_disks.settle_unreported(server, server.task)
-    # A growth is charged with the size that the disks show, now or when somebody looks: not before, or twice.
-    grown = server.task == Task.GROW_VOLUME
-    server_outcomes.end_task(server, succeeded=event.status == "success" and not grown)
+    # What the job did is charged when the server shows it, now or when somebody looks: not before, or twice.
+    quota.reject(server)
+    server_outcomes.end_task(server, succeeded=event.status == "success", overtaken=True)
+    hotplug.report(server, event, partial(open_intents, server))
     server.save()
+    state = effect_of(event.operation, event.status).operstate
+    if state not in (None, server.operstate):
+        # Another dispatcher was faster with what came after, which may have left the state to this event.
+        transaction.on_commit(partial(_look_at_state, server.pk, server.backend_id), robust=True)
     close_intents(server, event.job_id)
     return Outcome.STALE
+
+
+def _look_at_state(server_id: int, backend_id: int | None) -> None:
+    from cyclades.logic.reconcile_servers import settle_state
+
+    if settings.GANETI_SUBMIT_IN_BACKGROUND:
+        submission_threads.run(settle_state, server_id, backend_id=backend_id)
+    else:
+        settle_state(server_id)
 
 
 def _is_overtaken(server: Server, event: OpStatus) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import IntegrityError
+
 from cyclades.ganeti import clients, names, observation, requests
 from cyclades.ganeti import networks as ganeti_networks
-from cyclades.ganeti.opcodes import ANY_END
+from cyclades.ganeti.opcodes import ANY_END, Opcode
 from cyclades.logic import (
     addresses,
     images,
@@ -74,10 +76,10 @@ def run(credentials: Credentials, *, request: ImportRequest, say: Say = log.info
     """
     instance = _checked(request, say)
     # Quota and addresses are settled before the instance notices anything.
-    server = _insert(request, instance)
+    server = _inserted(request, instance)
     say(f"Created server {server.pk}, charged to {server.userid}.")
     try:
-        _shut_down(request, instance, say)
+        _shut_down(request, server, instance, say)
         _rename(request, server)
     except (SynnefoError, clients.GanetiApiError) as error:
         raise _after_failed_rename(credentials, request, server, error) from error
@@ -155,19 +157,25 @@ def _compare_size(request: ImportRequest, instance: observation.Json, say: Say) 
         )
 
 
-def _shut_down(request: ImportRequest, instance: observation.Json, say: Say) -> None:
+def _shut_down(request: ImportRequest, server: Server, instance: observation.Json, say: Say) -> None:
     if instance.get("status") == _STOPPED:
         return
-    _job(request.backend, lambda rapi: rapi.ShutdownInstance(request.instance))
+    _job(request.backend, server, lambda rapi: rapi.ShutdownInstance(request.instance))
     say(f"Instance {request.instance} was shut down.")
 
 
-def _job(backend: Backend, send: Callable[[clients.RapiClient], int]) -> None:
-    """Submit a job and wait for its success; raises ``Conflict`` when it fails."""
+def _job(backend: Backend, server: Server, send: Callable[[clients.RapiClient], int]) -> None:
+    """Submit a job and wait for its success; raises ``Conflict`` when it fails.
+
+    The row has the job, by which reconciliation knows that somebody is at work.
+    """
     try:
         with clients.rapi_for(backend) as rapi:
             job_id = send(rapi)
+            own = Server.objects.filter(pk=server.pk)
+            own.update(backendjobid=job_id, updated=clock.now())
             job = rapi.WaitForJobCompletion(job_id)
+            own.update(updated=clock.now())
     except clients.RapiRefused as error:
         raise Conflict(f"Ganeti refused: {error}") from error
     if job.get("status") != "success":
@@ -176,6 +184,16 @@ def _job(backend: Backend, send: Callable[[clients.RapiClient], int]) -> None:
 
 
 # -- the row ---------------------------------------------------------------------------------------------
+
+
+def _inserted(request: ImportRequest, instance: observation.Json) -> Server:
+    try:
+        return _insert(request, instance)
+    except IntegrityError as error:
+        if Backend.objects.filter(pk=request.backend.pk).exists():
+            raise
+        # Whoever removes a backend does not see the new row, and this not the removal, before the commit.
+        raise NotFound(f"Backend {request.backend.clustername} was removed meanwhile.") from error
 
 
 @retry_on_deadlock
@@ -192,6 +210,7 @@ def _insert(request: ImportRequest, instance: observation.Json) -> Server:
             flavor=flavor,
             operstate=ServerState.BUILD,
             action=Task.BUILD,
+            backendopcode=Opcode.INSTANCE_RENAME,
         )
         volumes = [
             Volume(
@@ -264,6 +283,9 @@ def _after_failed_rename(
 def _take_back(credentials: Credentials, server: Server) -> None:
     with atomic():
         locked = lock_one(Server.objects.select_related("flavor").filter(pk=server.pk))
+        if locked.deleted:
+            return  # by its user or by reconciliation, which gave back what it cost
+        quota.reject(locked)
         quota.charge_now(
             locked.userid,
             quota.server_deltas(locked, Task.DESTROY),
@@ -280,7 +302,7 @@ def _take_back(credentials: Credentials, server: Server) -> None:
 
 def _rename(request: ImportRequest, server: Server) -> None:
     new_name = names.instance_name(server.pk)
-    _job(request.backend, lambda rapi: rapi.RenameInstance(request.instance, new_name))
+    _job(request.backend, server, lambda rapi: rapi.RenameInstance(request.instance, new_name))
 
 
 def _name_devices(request: ImportRequest, server: Server) -> None:
@@ -294,7 +316,7 @@ def _name_devices(request: ImportRequest, server: Server) -> None:
     body = _device_changes(request, server, ports, len(old))
     if jobs:
         body["depends"] = [[job, ANY_END] for job in jobs]
-    _job(request.backend, lambda rapi: rapi.ModifyInstance(names.instance_name(server.pk), body))
+    _job(request.backend, server, lambda rapi: rapi.ModifyInstance(names.instance_name(server.pk), body))
 
 
 def _device_changes(

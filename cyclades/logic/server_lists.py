@@ -9,34 +9,14 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from cyclades.logic.server_state import UNFINISHED_JOB
+from cyclades.logic.server_statuses import with_status
 from cyclades.logic.server_tags import USER_PREFIX
 from cyclades.logic.visibility import visible_servers
-from cyclades.models import IPAddress, Server, ServerState, ServerTag
+from cyclades.models import IPAddress, Server, ServerTag
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, NotModified
 
 MAX_PAGE = 1000
-
-_REBOOTING = Q(task="REBOOT") | Q(
-    backendopcode="OP_INSTANCE_REBOOT", backendjobstatus__in=sorted(UNFINISHED_JOB)
-)
-
-#: Which rows have an API status; Nova's words mean the same (compute contract 14.2 and 22.3).
-STATUS_CONDITIONS: dict[str, Q] = {
-    "BUILD": Q(deleted=False, operstate=ServerState.BUILD),
-    "ERROR": Q(deleted=False, operstate=ServerState.ERROR),
-    "STOPPED": Q(deleted=False, operstate=ServerState.STOPPED),
-    "SHUTOFF": Q(deleted=False, operstate=ServerState.STOPPED),
-    "ACTIVE": Q(deleted=False, operstate=ServerState.STARTED) & ~_REBOOTING,
-    "REBOOT": Q(deleted=False, operstate=ServerState.STARTED) & _REBOOTING,
-    "HARD_REBOOT": Q(deleted=False, operstate=ServerState.STARTED) & _REBOOTING,
-    "RESIZE": Q(deleted=False, operstate=ServerState.STOPPED, task="RESIZE"),
-    "VERIFY_RESIZE": Q(deleted=False, resize__settled=True),
-    "REVERT_RESIZE": Q(deleted=False, resize__settled=False, resize__reverting=True),
-    "RESCUE": Q(deleted=False, operstate=ServerState.STARTED, rescue=True),
-    "DELETED": Q(deleted=True),
-}
 
 #: What a list can be sorted by, under the names of both dialects.
 SORT_COLUMNS = {
@@ -56,13 +36,15 @@ class ServerFilter:
     """What a list of servers is narrowed to; ``None`` and empty mean no condition.
 
     ``changes_since`` brings deleted servers too; ``marker`` is the id of the last server seen. ``tags``
-    must all be there, one of ``tags_any``; the ``not_`` forms are the opposites.
+    must all be there, one of ``tags_any``; the ``not_`` forms are the opposites. ``nova``: ``status`` is one
+    that Nova's clients see.
     """
 
     changes_since: dt.datetime | None = None
     changes_before: dt.datetime | None = None
     name: str | None = None
     status: str | None = None
+    nova: bool = False
     flavor_id: int | None = None
     image_id: str | None = None
     project: str | None = None
@@ -134,7 +116,7 @@ def _narrowed(servers: QuerySet[Server], conditions: ServerFilter) -> QuerySet[S
     if conditions.changes_before is not None:
         wanted &= Q(updated__lte=conditions.changes_before)
     if conditions.status is not None:
-        condition = STATUS_CONDITIONS.get(conditions.status)
+        condition = with_status(conditions.status, nova=conditions.nova)
         if condition is None:
             return servers.none()
         wanted &= condition

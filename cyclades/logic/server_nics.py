@@ -166,10 +166,14 @@ def _update(port: Port, nic: ParsedNic) -> None:
         setattr(port, name, wanted[name])
     if "network_id" in changed:
         port.network = Network.objects.get(pk=nic.network_id)
+        port.public = port.network.public
+        changed.append("public")
     if changed:
         fields = [name.removesuffix("_id") for name in changed]
         port.save(update_fields=[*fields, "updated"])
-    current = {ip.ipversion: ip.address for ip in ips_of(port) if not ip.deleted}
-    if (current.get(4), current.get(6)) != (nic.ipv4, nic.ipv6):
+    ips = [ip for ip in ips_of(port) if not ip.deleted]
+    current = {ip.ipversion: ip.address for ip in ips}
+    moved = any(ip.network_id != nic.network_id for ip in ips)
+    if moved or (current.get(4), current.get(6)) != (nic.ipv4, nic.ipv6):
         addresses.set_port_addresses(port, nic.ipv4, nic.ipv6)
         vars(port).pop(_IPS, None)

@@ -21,6 +21,7 @@ from cyclades.models import (
     ServerState,
     ServerTag,
     TagStatus,
+    Task,
     Volume,
     VolumeStatus,
 )
@@ -56,9 +57,10 @@ def end(server: Server) -> None:
     if server.resize_id is not None:
         ServerResize.objects.filter(pk=server.resize_id).delete()
         server.resize = None
+    # Holdings come before address pools in the lock order.
+    _release_foreign_volumes(server)
     ports.delete_port_rows(list(Port.objects.filter(machine=server)), f"server {server.pk} destroyed")
     ServerTag.objects.filter(server=server).delete()
-    _release_foreign_volumes(server)
     Volume.objects.filter(machine=server, deleted=False).update(
         deleted=True, status=VolumeStatus.DELETED, machine=None, updated=now
     )
@@ -73,12 +75,18 @@ def _release_foreign_volumes(server: Server) -> None:
             quota.charge_now(volume.userid, deltas, name=name, force=True)
 
 
-def end_task(server: Server, *, succeeded: bool) -> None:
-    """Forget what *server* was waiting for and resolve the commission that waited with it."""
+def end_task(server: Server, *, succeeded: bool, overtaken: bool = False) -> None:
+    """Forget what *server* was waiting for and resolve the commission that waited with it.
+
+    *overtaken*: a newer event came first, so that the server does not show what the task did.
+    """
     if server.resize_id is not None:
-        transaction.on_commit(
-            partial(_go_on_with_resize, server.pk, server.task, succeeded=succeeded), robust=True
-        )
+        # A resize that was made and does not show has not failed: it is looked at and made once more.
+        ended = "" if overtaken and succeeded else server.task
+        transaction.on_commit(partial(_go_on_with_resize, server.pk, ended, succeeded=succeeded), robust=True)
+    if server.task == Task.RESCUE and not succeeded and not server.rescue:
+        # The image that was to be booted is nobody's now and may be removed.
+        server.rescue_image = None
     server.task = ""
     server.task_job_id = None
     if server.serial is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cyclades.logic import addresses
+from cyclades.logic import addresses, owners
 from cyclades.logic.servers import lock_server
 from cyclades.models import IPAddress, Port, Server, Volume
 from synnefo import audit, clock
@@ -16,10 +16,11 @@ def change_owner(credentials: Credentials, *, server_id: int, user_id: str) -> S
     """Give a server with its volumes, ports and addresses to *user_id* and that user's own project.
 
     Volumes and addresses of others stay theirs. Quota is not moved: what exists is counted again by
-    reconciliation. Raises ``BadRequest`` for a deleted server or the same owner.
+    reconciliation. Raises ``BadRequest`` for a deleted server, the same owner or an unknown one.
     """
     if not credentials.is_admin:
         raise Forbidden("Only administrators may change the owner of a server")
+    owners.require_user(user_id)
     now = clock.now()
     with locks.atomic():
         server = lock_server(credentials, server_id=server_id)
@@ -45,5 +46,5 @@ def change_owner(credentials: Credentials, *, server_id: int, user_id: str) -> S
 def _record(server: Server, action: str, reason: str) -> None:
     ports = Port.objects.filter(machine=server).select_related("machine", "network").prefetch_related("ips")
     addresses.record_history(
-        (port, ip.address, action, reason) for port in ports for ip in port.ips.all() if ip.ipversion == 4
+        (port, ip.address, action, reason) for port in ports for ip in port.ips.all() if not ip.deleted
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ WILDCARDS = frozenset({ANY_PUBLIC, ANY_IPV4, ANY_IPV6})
 #: What keeps a configured network from being used: whoever asks can't do anything about it.
 _UNUSABLE = (BadRequest, Conflict, Forbidden, NotFound)
 
+log = logging.getLogger(__name__)
+
 #: A network id or a wildcard.
 Spec = int | str
 
@@ -49,8 +52,8 @@ def create_server_ports(
     ``BadRequest``, ``NotFound``, ``Forbidden``, ``Conflict`` (addresses, state of a network) and
     ``ServiceUnavailable`` when a forced network can't be had.
     """
-    forced = [_alternatives(entry) for entry in settings.CYCLADES_FORCED_SERVER_NETWORKS]
-    default = [_alternatives(entry) for entry in settings.CYCLADES_DEFAULT_SERVER_NETWORKS]
+    forced = _configured(settings.CYCLADES_FORCED_SERVER_NETWORKS)
+    default = _configured(settings.CYCLADES_DEFAULT_SERVER_NETWORKS)
     wishes = [] if requested is None else [parse_wish(item) for item in requested]
     default = default if requested is None else []
     limit = settings.GANETI_MAX_NICS_PER_INSTANCE
@@ -69,9 +72,24 @@ def create_server_ports(
     return work.ports
 
 
-def _alternatives(entry: Any) -> list[Spec]:
+def specs_of(entry: Any) -> list[Spec]:
+    """Return the networks that an entry of the settings offers; raises ``BadRequest`` when it names none."""
     specs = list(entry) if isinstance(entry, list | tuple) else [entry]
-    return [spec if spec in WILDCARDS else require_id(spec, "network") for spec in specs]
+    return [_spec(spec) for spec in specs]
+
+
+def _spec(value: Any) -> Spec:
+    return value if isinstance(value, str) and value in WILDCARDS else require_id(value, "network")
+
+
+def _configured(entries: Sequence[Any]) -> list[list[Spec]]:
+    try:
+        return [specs_of(entry) for entry in entries]
+    except BadRequest as error:
+        log.error("settings name no network for new servers: %r", entries)
+        raise ServiceUnavailable(
+            "New servers can't be connected to the networks of this site now."
+        ) from error
 
 
 def parse_wish(item: Any) -> Wish:
@@ -113,7 +131,8 @@ class _Work:
         }
         specs = [spec for alternatives in (*forced, *default) for spec in alternatives]
         ids = {spec for spec in specs if isinstance(spec, int)}
-        ids |= {seen_network(self.credentials, wish.network_id).pk for wish in wishes if wish.network_id}
+        wished = [wish.network_id for wish in wishes if wish.network_id is not None]
+        ids |= {seen_network(self.credentials, network_id).pk for network_id in wished}
         ids |= {port.network_id for port in self.existing.values()}
         wanted = Q(pk__in=sorted(ids))
         if WILDCARDS & {spec for spec in specs if isinstance(spec, str)}:

@@ -27,19 +27,21 @@ def reassign(credentials: Credentials, *, server_id: int, project: str, shared_t
         server = lock_server(credentials, server_id=server_id)
         require_allowed(credentials, server, Task.REASSIGN)
         former = server.project
+        # Volumes come before holdings in the lock order.
+        volumes = locks.lock_rows(Volume.objects.filter(machine=server, deleted=False, index=0))
         if project != former:
             _require_open(server, project)
             if not astakos.is_project_member(server.userid, project):
                 raise BadRequest(f"User {server.userid} not in project {project}")
             quota.charge_now(
                 server.userid,
-                quota.server_deltas(server, Task.REASSIGN, project=project),
+                quota.server_deltas(server, Task.REASSIGN, project=project, volumes=volumes),
                 name=f"client: api, resource: server {server_id}, action: REASSIGN",
                 force=credentials.force_quota,
             )
         server.project, server.shared_to_project, server.action = project, shared_to_project, Task.REASSIGN
         server.save(update_fields=["project", "shared_to_project", "action", "updated"])
-        for volume in locks.lock_rows(Volume.objects.filter(machine=server, deleted=False, index=0)):
+        for volume in volumes:
             volume.project, volume.shared_to_project = project, shared_to_project
             volume.save(update_fields=["project", "shared_to_project", "updated"])
         audit.record(

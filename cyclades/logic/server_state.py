@@ -6,6 +6,7 @@ from enum import Enum, StrEnum
 
 from django.conf import settings
 
+from cyclades.ganeti.opcodes import Opcode
 from cyclades.models import Server, ServerState, Task
 from synnefo.credentials import Credentials
 from synnefo.errors import BuildInProgress, Deleted, Forbidden, WrongState
@@ -151,6 +152,14 @@ def instance_exists(server: Server) -> bool:
     return server.buildpercentage > 0 or server.diagnostics.exists()
 
 
+def is_being_imported(server: Server) -> bool:
+    """Tell whether ``server_import`` has not brought the instance under the server's name yet.
+
+    Ganeti knows no instance of this name so far, and must not be asked to remove it: the import would go on.
+    """
+    return server.operstate == ServerState.BUILD and server.backendopcode == Opcode.INSTANCE_RENAME
+
+
 def require_writable(credentials: Credentials, server: Server) -> None:
     """Raise unless *server* is neither deleted nor, for users, suspended."""
     if server.deleted:
@@ -167,6 +176,8 @@ def require_allowed(credentials: Credentials, server: Server, action: str) -> No
     """
     require_writable(credentials, server)
     verdict = MATRIX[str(action), situation(server)]
+    if is_being_imported(server) and action in (Task.DESTROY, Task.REASSIGN):
+        raise BuildInProgress("Server is being imported")
     if verdict is Verdict.BUILDING or (verdict is Verdict.IF_CREATED and not instance_exists(server)):
         raise BuildInProgress("Server is being built")
     hotplug_missing = verdict is Verdict.HOTPLUG and not settings.GANETI_USE_HOTPLUG

@@ -27,6 +27,8 @@ from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, NotImpleme
 CONTAINER = "snapshots"
 MAX_TEXT = 255
 _GIB = 1 << 30
+#: What the job adds to the metadata.
+_ADDED_LATER = {f"{PREFIX}backend_info": "0"}
 #: What of a server's metadata a snapshot of its root volume keeps.
 _SERVER_KEYS = ("OS", "users")
 
@@ -62,7 +64,7 @@ def create(credentials: Credentials, *, request: SnapshotRequest) -> Image:
     _check_text(request.description, "description")
     volume, mapfile = _reserve(credentials, request.volume_id)
     items = _metadata(volume, name, request)
-    image_changes.check_items({}, items)
+    image_changes.check_items(_ADDED_LATER, items)
     owner = credentials.user_id or volume.userid
     acting = Credentials(user_id=owner) if credentials.is_admin else credentials
     with plain_faults(), atomic():

@@ -6,26 +6,30 @@ Memory and disk of the detailed numbers are bytes, of the public ones MiB and Gi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet, Sum
 
-from cyclades.ganeti import clients
+from cyclades.ganeti import clients, side_by_side
 from cyclades.logic import images
 from cyclades.logic.address_pools import AddressPool
 from cyclades.logic.server_state import STATUS
 from cyclades.models import Backend, IPPool, Network, NetworkState, Server, ServerState
 from synnefo import clock, users
-from synnefo.errors import ServiceUnavailable, SynnefoError
+from synnefo.credentials import Credentials
+from synnefo.errors import ServiceUnavailable
 
 SERVER_STATES = ("BUILD", "ACTIVE", "STOPPED", "ERROR", "RESIZE", "DELETED")
 #: The parts of the detailed numbers.
 SECTIONS = ("clusters", "servers", "ip_pools", "networks", "images")
 _OF_CLUSTERS = ("clusters", "servers", "images")
-_SIMPLE_KEY, _SIMPLE_SECONDS = "cyclades-public-statistics", 300
+_STATES_KEY, _SIMPLE_KEY = "cyclades-public-statistics-states", "cyclades-public-statistics"
+#: Seconds that numbers for everybody are kept, lest strangers make the database count all the time.
+_KEPT = 300
 _GROUPS: dict[str, str] = {
     ServerState.STARTED: "started",
     ServerState.BUILD: "started",
@@ -35,7 +39,18 @@ _GROUPS: dict[str, str] = {
 
 
 def public_statistics() -> dict[str, Any]:
-    """Return how many servers and networks are in each state, and the servers' sums of cpu, ram and disk."""
+    """Return how many servers and networks are in each state, and the servers' sums of cpu, ram and disk.
+
+    They are kept a while.
+    """
+    known: dict[str, Any] | None = cache.get(_STATES_KEY)
+    if known is None:
+        known = _count_states()
+        cache.set(_STATES_KEY, known, timeout=_KEPT)
+    return known
+
+
+def _count_states() -> dict[str, Any]:
     servers = {state: {"count": 0, "cpu": 0, "ram": 0, "disk": 0} for state in SERVER_STATES}
     rows = Server.objects.values_list("deleted", "operstate").annotate(
         Count("pk"), Sum("flavor__cpu"), Sum("flavor__ram"), Sum("flavor__disk")
@@ -66,7 +81,7 @@ def simple_statistics() -> dict[str, int]:
             state__in=(NetworkState.ERROR, NetworkState.PENDING)
         ).count(),
     }
-    cache.set(_SIMPLE_KEY, found, timeout=_SIMPLE_SECONDS)
+    cache.set(_SIMPLE_KEY, found, timeout=_KEPT)
     return found
 
 
@@ -83,7 +98,13 @@ def detailed_statistics(
         servers = servers.filter(backend=backend)
         sections = [name for name in sections if name in _OF_CLUSTERS]
     makers: dict[str, Callable[[], Any]] = {
-        "clusters": lambda: {b.clustername: _cluster(b, with_nodes) for b in backends},
+        "clusters": lambda: dict(
+            zip(
+                [b.clustername for b in backends],
+                side_by_side.on_each(backends, partial(_cluster, with_nodes=with_nodes)),
+                strict=True,
+            )
+        ),
         "servers": lambda: _servers(servers),
         "ip_pools": _ip_pools,
         "networks": _networks,
@@ -93,7 +114,7 @@ def detailed_statistics(
     return {"datetime": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"), **made}
 
 
-def _cluster(backend: Backend, with_nodes: bool) -> dict[str, Any]:
+def _cluster(backend: Backend, *, with_nodes: bool) -> dict[str, Any]:
     servers = Server.objects.filter(backend=backend, deleted=False)
     sums = servers.aggregate(
         count=Count("pk"), cpu=Sum("flavor__cpu"), ram=Sum("flavor__ram"), disk=Sum("flavor__disk")
@@ -177,20 +198,13 @@ def _ip_pools() -> dict[str, Any]:
 def _images(servers: QuerySet[Server]) -> dict[str, int]:
     found: dict[str, int] = defaultdict(int)
     rows = servers.values_list("imageid", "rescue_properties__os_family", "rescue_properties__os")
-    counted: Iterable[tuple[str, str | None, str | None, int]] = rows.annotate(Count("pk")).order_by()
-    owners: dict[str, str] = {}
+    counted: list[tuple[str, str | None, str | None, int]] = list(rows.annotate(Count("pk")).order_by())
+    # All at once: there may be a snapshot behind every server.
+    known = images.list_images(Credentials.administrator()) if counted else []
+    owners = {image.id: image.owner for image in known}
     system_owner = users.uuid_of(settings.SYSTEM_IMAGES_OWNER)
     for image_id, family, system, count in counted:
-        if image_id not in owners:
-            owners[image_id] = _owner(image_id, system_owner)
-        found[f"{owners[image_id]}:{family or 'unknown'}:{system or 'unknown'}"] += count
+        owner = owners.get(image_id)
+        whose = "unknown" if owner is None else "system" if owner == system_owner else "user"
+        found[f"{whose}:{family or 'unknown'}:{system or 'unknown'}"] += count
     return dict(found)
-
-
-def _owner(image_id: str, system_owner: str) -> str:
-    """Return whose an image is: the system's, a user's, or unknown once it is gone."""
-    try:
-        owner = images.find_image(None, image_id).owner
-    except SynnefoError:
-        return "unknown"
-    return "system" if owner == system_owner else "user"

@@ -20,7 +20,9 @@ GRAPHS = {
 
 def token_secret() -> str:
     """Return the secret that this service and the one that draws graphs share."""
-    return str(settings.CYCLADES_STATS_SECRET_KEY or settings.SECRET_ENCRYPTION_KEY)
+    return str(
+        settings.CYCLADES_STATS_SECRET_KEY or settings.STATS_SECRET_KEY or settings.SECRET_ENCRYPTION_KEY
+    )
 
 
 def links_of(credentials: Credentials, *, server_id: int) -> dict[str, str]:

@@ -63,6 +63,8 @@ def create(credentials: Credentials, *, network_id: int, request: SubnetRequest)
         _require_owner(credentials, network)
         network = lock_one(Network.objects.filter(pk=network_id))
         subnet = add_subnet(network, request)
+        # The network shows its subnets, to those who poll for changes, too.
+        network.save(update_fields=["updated"])
         audit.record(credentials, "subnet.create", f"subnet:{subnet.pk}", network=network_id)
     return subnet
 

@@ -144,16 +144,16 @@ def _add(server: Server, tags: Sequence[str]) -> list[JobIntent]:
     if not tags:
         return []
     ServerTag.objects.bulk_create(ServerTag(server=server, tag=tag) for tag in tags)
-    payload = requests.tags_payload(add=tags)
-    return [jobs.intend(server=server, operation=jobs.TAGS_ADD, payload=payload)]
+    payloads = [requests.tags_payload(add=batch) for batch in requests.tag_batches(tags)]
+    return [jobs.intend(server=server, operation=jobs.TAGS_ADD, payload=payload) for payload in payloads]
 
 
 def _remove(server: Server, tags: Sequence[str]) -> list[JobIntent]:
     if not tags:
         return []
     ServerTag.objects.filter(server=server, tag__in=tags).delete()
-    payload = requests.tags_payload(delete=tags)
-    return [jobs.intend(server=server, operation=jobs.TAGS_DELETE, payload=payload)]
+    payloads = [requests.tags_payload(delete=batch) for batch in requests.tag_batches(tags)]
+    return [jobs.intend(server=server, operation=jobs.TAGS_DELETE, payload=payload) for payload in payloads]
 
 
 def _finish(

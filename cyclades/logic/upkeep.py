@@ -8,8 +8,9 @@ or a database that was restored from a backup looks like a mass of them.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -93,12 +94,22 @@ def _round() -> Report:
     backends = list(Backend.objects.filter(offline=False).order_by("pk"))
     for part in side_by_side.on_each(backends, _look_after_backend):
         report.add(part)
-    _note_networks(reconcile_networks.reconcile_states(choose=lambda finding: True), report)
-    credentials = Credentials.administrator()
-    _look_after_pools(credentials, report)
-    _look_after_commissions(credentials, report)
+    _step("networks", _look_after_network_states, report)
+    _step("pools", _look_after_pools, report)
+    _step("commission", _look_after_commissions, report)
     metrics.repair_last_run.set(clock.now().timestamp())
     return report
+
+
+def _step(what: str, look_after_it: Callable[[Report], None], report: Report) -> None:
+    try:
+        look_after_it(report)
+    except SynnefoError as error:
+        log.warning("%s: left for the next round: %s", what, error)
+        report.note(what, "failed")
+    except Exception:
+        log.exception("%s: left for the next round", what)
+        report.note(what, "failed")
 
 
 def _look_after_backend(backend: Backend) -> Report:
@@ -107,6 +118,9 @@ def _look_after_backend(backend: Backend) -> Report:
         look_after(Credentials.administrator(), backend=backend, report=report)
     except (SynnefoError, clients.GanetiApiError) as error:
         log.warning("backend %s is left out: %s", backend, error)
+        report.unreachable.append(backend.clustername)
+    except Exception:
+        log.exception("backend %s is left out", backend)
         report.unreachable.append(backend.clustername)
     return report
 
@@ -125,14 +139,24 @@ def look_after(credentials: Credentials, *, backend: Backend, report: Report) ->
         except (SynnefoError, clients.GanetiApiError) as error:
             log.error("%s %s, which can't be mended: %s", finding.name, finding.text, error)
             report.note(str(finding.kind), "failed")
+        except Exception:
+            # Found again in every round, it must not keep all others from being mended.
+            log.exception("%s %s, which can't be mended", finding.name, finding.text)
+            report.note(str(finding.kind), "failed")
         else:
             log.warning("%s %s: %s", finding.name, finding.text, result)
-            report.note(str(finding.kind), "mended")
-    _look_after_networks(backend, report, settings.DISPATCHER_RECONCILE_MAX_FIXES - len(chosen))
+            is_mended = result not in reconcile_servers.SETTLED_OTHERWISE
+            report.note(str(finding.kind), "mended" if is_mended else "left")
+    # What can't be mended now is found in every round: networks don't wait for it.
+    mended = report.mended.total()
+    _look_after_networks(backend, report, settings.DISPATCHER_RECONCILE_MAX_FIXES - mended)
 
 
 def choose(view: View, found: Sequence[Finding]) -> list[Finding]:
-    """Return those of *found* that may be mended without a person's judgement, at most so many as allowed."""
+    """Return those of *found* that may be mended without a person's judgement, at most so many as allowed.
+
+    Of too many some at random: those that can't be mended must not be the first in every round.
+    """
     quiet = _quiet_servers(view)
     chosen = [
         finding
@@ -142,8 +166,9 @@ def choose(view: View, found: Sequence[Finding]) -> list[Finding]:
     ]
     if settings.DISPATCHER_RECONCILE_REMOVALS:
         chosen += _safe_removals(view, found, quiet)
-    limit: int = settings.DISPATCHER_RECONCILE_MAX_FIXES
-    return chosen[: max(0, limit)]
+    limit = min(len(chosen), max(0, settings.DISPATCHER_RECONCILE_MAX_FIXES))
+    places = secrets.SystemRandom().sample(range(len(chosen)), limit)
+    return [chosen[place] for place in sorted(places)]
 
 
 def _quiet_servers(view: View) -> set[int]:
@@ -216,24 +241,22 @@ def _note_networks(findings: Iterable[reconcile_networks.Finding], report: Repor
         report.note(f"network {finding.difference}", result)
 
 
-def _look_after_pools(credentials: Credentials, report: Report) -> None:
-    try:
-        for finding in reconcile_pools.reconcile(credentials, fix=True):
-            log.warning("%s: %s is %s", finding.pool, finding.value, finding.problem)
-            report.note(f"pool value {finding.problem}", "mended" if finding.fixed else "left")
-    except SynnefoError as error:
-        log.warning("pools are left for the next round: %s", error)
-        report.note("pools", "failed")
+def _look_after_network_states(report: Report) -> None:
+    _note_networks(reconcile_networks.reconcile_states(choose=lambda finding: True), report)
 
 
-def _look_after_commissions(credentials: Credentials, report: Report) -> None:
-    try:
-        found = quota_reconciliation.pending_commissions(older_than=int(COMMISSION_AGE.total_seconds()))
-        if found.reject:
-            resolution = quota_reconciliation.reject_commissions(credentials, serials=found.reject)
-            log.warning("commissions that nothing waited for were rejected: %s", resolution.rejected)
-            for _ in resolution.rejected:
-                report.note("commission", "mended")
-    except SynnefoError as error:
-        log.warning("commissions are left for the next round: %s", error)
-        report.note("commission", "failed")
+def _look_after_pools(report: Report) -> None:
+    for finding in reconcile_pools.reconcile(Credentials.administrator(), fix=True):
+        log.warning("%s: %s is %s", finding.pool, finding.value, finding.problem)
+        report.note(f"pool value {finding.problem}", "mended" if finding.fixed else "left")
+
+
+def _look_after_commissions(report: Report) -> None:
+    found = quota_reconciliation.pending_commissions(older_than=int(COMMISSION_AGE.total_seconds()))
+    if found.reject:
+        resolution = quota_reconciliation.reject_commissions(
+            Credentials.administrator(), serials=found.reject
+        )
+        log.warning("commissions that nothing waited for were rejected: %s", resolution.rejected)
+        for _ in resolution.rejected:
+            report.note("commission", "mended")

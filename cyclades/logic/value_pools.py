@@ -177,19 +177,15 @@ def modify(
     """Resize, rename or withhold values of a pool.
 
     Raises ``NotFound``, ``BadRequest`` for values outside the pool and ``Conflict`` when a size would
-    drop a value in use.
+    drop a value in use, or a base rename one.
     """
     with atomic():
         pool = _locked_one(kind, pool_id)
         if size is not None:
             _checked_base(kind, base or pool.row.base, size)
-            try:
-                pool.bits.resize(size)
-            except PoolError as error:
-                raise Conflict(f"The pool can't have {size} values: {error}") from error
-        if base is not None:
-            pool.row.base = _checked_base(kind, base, pool.bits.size)
-            pool = ValuePool(kind, pool.row, pool.bits, _values(kind, pool.row.base))
+            _resize(pool, size)
+        if base is not None and base != pool.row.base:
+            pool = _renamed(pool, base)
         if offset is not None:
             pool.row.offset = offset
         for value in add_reserved:
@@ -198,6 +194,25 @@ def modify(
             pool.bits.unreserve(pool.index(value))
         pool.save()
         audit.record(credentials, "pool.modify", f"{kind}-pool:{pool_id}", size=size, base=base)
+
+
+def _resize(pool: ValuePool, size: int) -> None:
+    before = pool.bits.size
+    try:
+        pool.bits.resize(size)
+    except PoolError as error:
+        raise Conflict(f"The pool can't have {size} values: {error}") from error
+    if isinstance(pool.values, MacPrefixValues):
+        reserve_unusable_prefixes(pool.bits, pool.values, before)
+
+
+def _renamed(pool: ValuePool, base: str) -> ValuePool:
+    """Return the unused *pool* with other values, of which none is withheld but what is unusable."""
+    if pool.bits.used_indexes():
+        raise Conflict(f"The {pool.kind} pool has values in use, which can't be renamed.")
+    pool.row.base = _checked_base(pool.kind, base, pool.bits.size)
+    pool.row.size, pool.row.available_map, pool.row.reserved_map = pool.bits.size, "", ""
+    return open_pool(pool.kind, pool.row)
 
 
 @retry_on_deadlock

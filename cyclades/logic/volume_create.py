@@ -167,6 +167,7 @@ def _store_on_server(
     volume.index = volume_jobs.next_index(server)
     volume.machine = server
     _store(volume, metadata)
+    volume_jobs.check_projects(server, volume)
     volume_jobs.begin(
         credentials,
         server=server,

@@ -65,7 +65,14 @@ def find(credentials: Credentials, *, kind: str, source_id: str, size: int) -> S
         raise BadRequest(f"{kind.capitalize()} {image.id} is not available: its status is {image.status}")
     if image.size > size * _GIB:
         raise BadRequest(f"{kind.capitalize()} {image.id} needs {-(-image.size // _GIB)} GiB, not {size}")
+    check_min_disk(image, size)
     return Source(kind, image)
+
+
+def check_min_disk(image: images.Image, size: int) -> None:
+    """Raise ``BadRequest`` for a disk, of *size* GiB, that is smaller than the image's owner allows."""
+    if image.min_disk > size:
+        raise BadRequest(f"Image {image.id} needs a disk of {image.min_disk} GiB, not {size}")
 
 
 def require_cloning(volume_type: VolumeType) -> None:

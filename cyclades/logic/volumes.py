@@ -99,6 +99,8 @@ def list_volumes(
     """
     rows = _narrowed(visible_volumes(credentials), conditions)
     count = rows.count() if with_count else None
+    if conditions.marker is not None and conditions.sort == (("id", False),):
+        rows = rows.filter(pk__gt=conditions.marker)
     rows = rows.select_related("volume_type").prefetch_related("metadata")
     rows = rows.order_by(*_order(conditions.sort))
     start = conditions.offset + _place_after(rows, conditions)
@@ -127,8 +129,6 @@ def _narrowed(volumes: QuerySet[Volume], conditions: VolumeFilter) -> QuerySet[V
     volumes = volumes.filter(**{key: value for key, value in equal.items() if value is not None})
     for key, value in conditions.metadata:
         volumes = volumes.filter(metadata__key=key, metadata__value=value)
-    if conditions.marker is not None and conditions.sort == (("id", False),):
-        volumes = volumes.filter(pk__gt=conditions.marker)
     return volumes
 
 

@@ -35,10 +35,14 @@ def find_subnet(text: str) -> Subnet:
     return _find(Subnet.objects.select_related("network"), text, "Subnet", "subnet-list")
 
 
-def find_floating_ip(text: str) -> IPAddress:
-    """Return the floating IP of an id; raises ``CommandError``."""
+def find_floating_ip(text: str, *, kept: bool = False) -> IPAddress:
+    """Return the floating IP of an id; raises ``CommandError``, with *kept* also for a released one."""
     rows = IPAddress.objects.filter(floating_ip=True).select_related("nic")
-    return _find(rows, text, "Floating IP", "floating-ip-list")
+    ip = _find(rows, text, "Floating IP", "floating-ip-list")
+    if kept and ip.deleted:
+        # Somebody else may have its address by now.
+        raise CommandError(f"Floating IP {ip.pk} was released.")
+    return ip
 
 
 def _find(

@@ -28,9 +28,11 @@ _TASKS = {
     "ATTACH_VOLUME": _("Attaching a volume to %(name)s"),
     "DETACH_VOLUME": _("Detaching a volume from %(name)s"),
     "DELETE_VOLUME": _("Deleting a volume of %(name)s"),
+    "GROW_VOLUME": _("Making a volume of %(name)s larger"),
     "RESCUE": _("Starting %(name)s for rescue"),
     "UNRESCUE": _("Ending the rescue of %(name)s"),
     "SNAPSHOT": _("Copying the volume %(name)s"),
+    "SNAPSHOT_OF": _("Copying the volume %(name)s of %(server)s"),
 }
 _OTHER = _("Changing %(name)s")
 _STATES = {"ACTIVE": _("Running")}
@@ -109,7 +111,7 @@ def _tasks(credentials: Credentials, limit: int) -> list[activity.Task]:
     return [
         activity.Task(
             row.id,
-            str(_TASKS.get(row.task, _OTHER)) % {"name": row.name},
+            str(_TASKS.get(row.task, _OTHER)) % {"name": row.name, "server": row.server},
             row.started,
             percent=row.percent,
         )

@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add("--progress-command", default="", help="program that gets the image provider's messages")
     add("--fail", action="append", default=[], metavar="JSON", help="plan a failure, as POST /faults does")
     add("--console-address", help="where running instances show consoles, at their ports (default: nowhere)")
+    add("--statistics", type=Path, help="directory for RRD files of running instances (default: none)")
     add("--debug", action="store_true", help="log every request")
     return result
 
@@ -60,6 +61,7 @@ def options_from(arguments: argparse.Namespace) -> SimulatorOptions:
         luxi_socket=arguments.luxi_socket,
         ssconf_dir=arguments.ssconf_dir,
         console_address=arguments.console_address,
+        statistics_directory=arguments.statistics,
         hypervisors=tuple(arguments.hypervisors.split(",")),
     )
 

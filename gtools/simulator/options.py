@@ -27,6 +27,7 @@ class SimulatorOptions:
     image provider's messages on its standard input. ``image_provider`` off leaves ``config_url`` unread.
     ``port`` 0 picks a free one; ``control_port`` None means no control endpoint, 0 a free port.
     ``console_address`` is where running instances show their consoles, at their own ports; None: nowhere.
+    ``statistics_directory`` is where RRD files of running instances are written; None: nowhere.
     """
 
     queue_dir: Path
@@ -56,6 +57,7 @@ class SimulatorOptions:
         "img_personality",
     )
     console_address: str | None = None
+    statistics_directory: Path | None = None
     bridges: tuple[str, ...] = field(default=())
     keep_jobs: int = 1000
 

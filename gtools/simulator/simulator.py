@@ -20,6 +20,7 @@ from gtools.simulator.luxi_server import LuxiServer
 from gtools.simulator.options import SimulatorOptions
 from gtools.simulator.rapi_server import RapiServer
 from gtools.simulator.resources import Resources
+from gtools.simulator.statistics import Statistics
 
 
 class AlreadyRunning(RuntimeError):
@@ -43,6 +44,8 @@ class Simulator:
         self._servers: list[socketserver.BaseServer] = []
         self._threads: list[threading.Thread] = []
         self._consoles = Consoles(self.cluster, options.console_address) if options.console_address else None
+        directory = options.statistics_directory
+        self._statistics = Statistics(self.cluster, directory) if directory else None
 
     def _take_lock(self) -> IO[str]:
         path = self.options.state_file
@@ -81,6 +84,8 @@ class Simulator:
             self._serve(ControlServer(options.control_port, self.faults, self.queue))
         if self._consoles is not None:
             self._consoles.start()
+        if self._statistics is not None:
+            self._statistics.start()
 
     def stop(self) -> None:
         """Stop serving and give up the state; jobs in the middle of their work will have failed."""
@@ -89,6 +94,8 @@ class Simulator:
         self.queue.stop()
         if self._consoles is not None:
             self._consoles.stop()
+        if self._statistics is not None:
+            self._statistics.stop()
         for server in self._servers:
             server.shutdown()
             server.server_close()

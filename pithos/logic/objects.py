@@ -23,19 +23,22 @@ from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound
 
 MANIFEST = "X-Object-Manifest"
+#: ``Part.bytes`` hides the type's own name in its class.
+Data = bytes
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of an object's data: a block map and its size in bytes.
+    """A stretch of an object's data: a block map and its size in bytes, or ``data`` that has no blocks.
 
-    ``offset`` and ``length`` choose a part of the map's data; None means all of it.
+    ``offset`` and ``length`` choose a part of it; None means all.
     """
 
     mapfile: str | None
     size: int
     offset: int = 0
     length: int | None = None
+    data: Data | None = None
 
     @property
     def bytes(self) -> int:
@@ -168,8 +171,11 @@ def read(view: ObjectView, offset: int, length: int) -> Iterator[bytes]:
     for part in view.parts:
         first = max(offset, start)
         last = min(offset + length, start + part.bytes)
-        if first < last:
-            yield from read_range(store, load_map(part), part.offset + first - start, last - first)
+        begin = part.offset + first - start
+        if first < last and part.data is not None:
+            yield part.data[begin : begin + last - first]
+        elif first < last:
+            yield from read_range(store, load_map(part), begin, last - first)
         start += part.bytes
 
 
@@ -239,11 +245,14 @@ def _listed(credentials: Credentials, view: ObjectView, *, strict: bool) -> Obje
         if strict:
             raise
         return view
-    parts = tuple(
-        Part(version.mapfile, version.size, offset, length)
-        for version, offset, length in static_manifests.stretches(sent.inside)
-    )
+    parts = tuple(_part(*stretch) for stretch in static_manifests.stretches(sent.inside))
     return replace(view, parts=parts, size=sent.size, etag=f'"{sent.etag}"', listed=sent)
+
+
+def _part(source: Version | bytes, offset: int, length: int) -> Part:
+    if isinstance(source, bytes):
+        return Part(None, len(source), offset, length, data=source)
+    return Part(source.mapfile, source.size, offset, length)
 
 
 def _segments(credentials: Credentials, account: str, manifest: str) -> list[Version]:

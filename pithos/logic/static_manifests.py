@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,16 +29,21 @@ MAX_BYTES = 2 << 20
 #: How often manifests may stand in manifests, and the segments of all of them together.
 MAX_DEPTH = 10
 MAX_NESTED = 10_000
+#: Bytes of data that a manifest and those in it have in themselves, together.
+MAX_INLINE = 8 << 20
 #: Container and name of an object of the manifest's account.
 Place = tuple[str, str]
-#: A version's own data from an offset, so many bytes.
-Stretch = tuple[Version, int, int]
+#: A version's own data, or bytes of a manifest, from an offset, so many bytes.
+Stretch = tuple[Version | bytes, int, int]
 _RANGE = re.compile(r"([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One line of a manifest; ``size`` in bytes, None while unknown; ``is_manifest``: it lists others."""
+    """One line of a manifest; ``size`` in bytes, None while unknown; ``is_manifest``: it lists others.
+
+    A line with ``data`` stands for that and names no object.
+    """
 
     container: str
     name: str
@@ -43,6 +51,7 @@ class Segment:
     size: int | None = None
     range: str = ""
     is_manifest: bool = False
+    data: bytes = b""
 
     @property
     def path(self) -> str:
@@ -67,10 +76,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class Found:
-    """A segment with its object, and the stretch of what that sends that is meant."""
+    """A segment with its object or data, and the stretch of what that sends that is meant."""
 
     segment: Segment
-    version: Version
+    source: Version | bytes
     sent: Sent
     offset: int
     length: int
@@ -92,10 +101,15 @@ def parse(body: bytes) -> list[Segment]:
         raise BadRequest("The manifest is not JSON.") from error
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_SEGMENTS:
         raise BadRequest(f"A manifest is a list of 1 to {MAX_SEGMENTS} segments.")
-    return [_segment(number, item) for number, item in enumerate(items)]
+    segments = [_segment(number, item) for number, item in enumerate(items)]
+    if all(segment.data for segment in segments):
+        raise BadRequest("At least one segment must be an object.")
+    return segments
 
 
 def _segment(number: int, item: object) -> Segment:
+    if isinstance(item, Mapping) and "data" in item:
+        return _inline(number, item)
     if not isinstance(item, Mapping) or not isinstance(item.get("path"), str):
         raise BadRequest(f"Segment {number}: 'path' is missing.")
     container, separator, name = item["path"].lstrip("/").partition("/")
@@ -114,6 +128,17 @@ def _segment(number: int, item: object) -> Segment:
         span,
         item.get("sub_slo") is True,
     )
+
+
+def _inline(number: int, item: Mapping[str, object]) -> Segment:
+    text = item["data"]
+    try:
+        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except (ValueError, binascii.Error):
+        data = b""
+    if not data or len(item) > 1:
+        raise BadRequest(f"Segment {number}: 'data' stands alone and is not empty, in base64.")
+    return Segment("", "", data=data)
 
 
 def find(
@@ -146,7 +171,7 @@ def _load(
 ) -> _Library:
     """Look up all objects, level by level: a few queries for each, however wide it is."""
     library = _Library()
-    fresh, count = list(segments), len(segments)
+    fresh, count, inline = _objects_in(segments), len(segments), _inline_bytes(segments)
     while fresh:
         places = dict.fromkeys(segment.place for segment in fresh)
         if target in places:
@@ -162,10 +187,22 @@ def _load(
             if version.is_static_manifest:
                 library.lists[place] = kept_in(version)
                 count += len(library.lists[place])
+                inline += _inline_bytes(library.lists[place])
                 if count > MAX_NESTED:
                     raise Conflict(f"Manifests in the manifest have more than {MAX_NESTED} segments.")
-                fresh += [item for item in library.lists[place] if item.place not in library.asked]
+                if inline > MAX_INLINE:
+                    raise Conflict(f"Manifests in the manifest have more than {MAX_INLINE} bytes of data.")
+                listed = _objects_in(library.lists[place])
+                fresh += [item for item in listed if item.place not in library.asked]
     return library
+
+
+def _objects_in(segments: Iterable[Segment]) -> list[Segment]:
+    return [segment for segment in segments if not segment.data]
+
+
+def _inline_bytes(segments: Iterable[Segment]) -> int:
+    return sum(len(segment.data) for segment in segments)
 
 
 class _Resolution:
@@ -183,14 +220,19 @@ class _Resolution:
         errors: list[tuple[str, str]] = []
         found: list[Found] = []
         for segment in segments:
+            if segment.data:
+                sent = Sent(hashlib.md5(segment.data, usedforsecurity=False).hexdigest(), len(segment.data))
+                found.append(Found(segment, segment.data, sent, 0, sent.size))
+                continue
             version = self._library.versions.get(segment.place)
             if version is None:
                 errors.append((segment.path, "404 Not Found"))
                 continue
-            sent = self._sent_by(segment.place, version, depth)
-            if isinstance(sent, str):
-                errors.append((segment.path, sent))
+            outcome = self._sent_by(segment.place, version, depth)
+            if isinstance(outcome, str):
+                errors.append((segment.path, outcome))
                 continue
+            sent = outcome
             reason = _misfit(segment, version, sent)
             span = None if reason else _span(segment.range, sent.size)
             if span is None:
@@ -228,13 +270,13 @@ def stretches(found: Iterable[Found]) -> Iterator[Stretch]:
     """Yield the plain objects' data that ``found`` send, in order."""
     for item in found:
         if not item.sent.inside:
-            yield item.version, item.offset, item.length
+            yield item.source, item.offset, item.length
             continue
         start, end = 0, item.offset + item.length
-        for version, offset, length in stretches(item.sent.inside):
+        for source, offset, length in stretches(item.sent.inside):
             first, last = max(item.offset, start), min(end, start + length)
             if first < last:
-                yield version, offset + first - start, last - first
+                yield source, offset + first - start, last - first
             start += length
 
 
@@ -297,11 +339,13 @@ def etag_of(found: Sequence[Found]) -> str:
 def dump(found: Sequence[Found]) -> bytes:
     """Return the manifest's kept form, in which every segment has its size and checksum."""
     complete = (
-        replace(
+        item.segment
+        if isinstance(item.source, bytes)
+        else replace(
             item.segment,
             etag=item.sent.etag,
             size=item.sent.size,
-            is_manifest=item.version.is_static_manifest,
+            is_manifest=item.source.is_static_manifest,
         )
         for item in found
     )
@@ -310,6 +354,8 @@ def dump(found: Sequence[Found]) -> bytes:
 
 def line_of(segment: Segment) -> dict[str, Any]:
     """Return a segment as clients write it."""
+    if segment.data:
+        return {"data": base64.b64encode(segment.data).decode()}
     line: dict[str, Any] = {"path": segment.path, "etag": segment.etag, "size_bytes": segment.size}
     if segment.range:
         line["range"] = segment.range

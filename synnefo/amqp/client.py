@@ -124,8 +124,11 @@ class Client(ABC):
         """Give the message back to its queue, or else to the queue's dead-letter exchange."""
 
     @abstractmethod
-    def queue_delete(self, queue: str) -> None:
-        """Remove a queue and its messages; unknown queues are fine."""
+    def queue_delete(self, queue: str, *, only_idle: bool = False) -> None:
+        """Remove a queue and its messages; unknown queues are fine.
+
+        only_idle: raise `AmqpRefused` 406 instead if it has messages, or (RabbitMQ) consumers.
+        """
 
     @abstractmethod
     def queue_purge(self, queue: str) -> int:

@@ -79,10 +79,10 @@ class EmbeddedClient(Client):
         with self._transaction() as database:
             store.delete_exchange(database, name)
 
-    def queue_delete(self, queue: str) -> None:
+    def queue_delete(self, queue: str, *, only_idle: bool = False) -> None:
         """Remove the queue."""
         with self._transaction() as database:
-            store.delete_queue(database, queue)
+            store.delete_queue(database, queue, only_idle=only_idle)
 
     def queue_purge(self, queue: str) -> int:
         """Empty the queue."""

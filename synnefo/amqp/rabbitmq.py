@@ -134,12 +134,16 @@ class RabbitClient(Client):
                     del self._declared[key]
         self._call(lambda channel, done: channel.exchange_delete(name, callback=done))
 
-    def queue_delete(self, queue: str) -> None:
+    def queue_delete(self, queue: str, *, only_idle: bool = False) -> None:
         """Remove the queue."""
+
+        def delete(channel: Channel, done: Completion) -> None:
+            channel.queue_delete(queue, if_unused=only_idle, if_empty=only_idle, callback=done)
+
         with self._changed:
             for key in [key for key in self._declared if key[0] != "exchange" and key[1] == queue]:
                 del self._declared[key]
-        self._call(lambda channel, done: channel.queue_delete(queue, callback=done))
+        self._call(delete)
 
     def queue_purge(self, queue: str) -> int:
         """Empty the queue."""

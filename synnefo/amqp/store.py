@@ -107,8 +107,10 @@ def bind(database: sqlite3.Connection, queue: str, exchange: str, pattern: str) 
     )
 
 
-def delete_queue(database: sqlite3.Connection, queue: str) -> None:
-    """Remove a queue with its bindings and messages."""
+def delete_queue(database: sqlite3.Connection, queue: str, *, only_idle: bool = False) -> None:
+    """Remove a queue with its bindings and messages; with ``only_idle`` refuse one that has messages."""
+    if only_idle and database.execute("SELECT 1 FROM message WHERE queue = ? LIMIT 1", (queue,)).fetchone():
+        raise AmqpRefused(406, f"queue '{queue}' is not empty")
     database.execute("DELETE FROM queue WHERE name = ?", (queue,))
 
 

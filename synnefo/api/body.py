@@ -23,14 +23,20 @@ def read_json(
     """
     if require_content_type:
         _check_content_type(request)
-    raw = read_bytes(request, max_bytes)
+    return parse_json(read_bytes(request, max_bytes), "The request body")
+
+
+def parse_json(raw: bytes, what: str) -> Any:
+    """Return what the JSON text *raw* says; raises ``BadRequest`` about *what* for any other and for text
+    that no database keeps.
+    """
     try:
         value = _DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise BadRequest("The request body is not valid JSON") from error
+        raise BadRequest(f"{what} is not valid JSON") from error
     # Neither can be written in JSON but by its escape.
     if b"\\u" in raw and _has_unstorable_text(value):
-        raise BadRequest("The request body contains characters that cannot be stored")
+        raise BadRequest(f"{what} contains characters that cannot be stored")
     return value
 
 

@@ -57,7 +57,13 @@ def require_id(value: Any, what: str) -> int:
     """Return a database id given as a number or as decimal text."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
         return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and int(value[:20]) < 2**63:
+    if (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isdigit()
+        and len(value) < 20
+        and int(value) < 2**63
+    ):
         return int(value)
     raise BadRequest(f"Invalid {what} id")
 

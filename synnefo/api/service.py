@@ -29,12 +29,20 @@ def request_token(request: HttpRequest, *, allow_query: bool = False) -> str | N
     return request.META.get("HTTP_X_AUTH_TOKEN") or None
 
 
+def unreadable(error: SuspiciousOperation) -> SynnefoError:
+    """Return what is answered to a request that Django refuses to read."""
+    if isinstance(error, RequestDataTooBig):
+        return RequestTooLarge("The request body is too large")
+    return BadRequest("The request is malformed")
+
+
 class ApiService:
     """A dialect's entry point.
 
     ``authenticate`` turns a request into the object stored as ``request.credentials`` and raises
     ``Unauthorized``; ``xml_faults`` lets clients ask for XML fault bodies; ``unknown_path`` is what a
-    path that no route matches is answered with.
+    path that no route matches is answered with; ``plain_addresses`` refuses null characters in paths and
+    queries, whose parts are looked for in the database.
     """
 
     def __init__(
@@ -45,12 +53,14 @@ class ApiService:
         xml_faults: bool = False,
         unknown_path: str = "API endpoint not found",
         headers: Mapping[str, str] | None = None,
+        plain_addresses: bool = False,
     ) -> None:
         self.name = name
         self.authenticate = authenticate
         self.xml_faults = xml_faults
         self.unknown_path = unknown_path
         self.headers = dict(headers or {})
+        self.plain_addresses = plain_addresses
         #: Every route of the dialect as (regex, methods, auth), for the route table tests.
         self.routes: list[tuple[str, tuple[str, ...], bool | Authenticator]] = []
 
@@ -97,6 +107,8 @@ class ApiService:
         if auth:
             authenticate = self.authenticate if auth is True else auth
             request.credentials = authenticate(request)  # type: ignore[attr-defined]  # for handlers
+        if self.plain_addresses:
+            _refuse_null(request)
         return handler(request, *args, **kwargs)
 
     def _answer(self, request: HttpRequest, produce: Callable[[], HttpResponseBase]) -> HttpResponseBase:
@@ -104,10 +116,8 @@ class ApiService:
             response = produce()
         except SynnefoError as error:
             response = self.fault(request, error)
-        except RequestDataTooBig:
-            response = self.fault(request, RequestTooLarge("The request body is too large"))
-        except SuspiciousOperation:
-            response = self.fault(request, BadRequest("The request is malformed"))
+        except SuspiciousOperation as error:
+            response = self.fault(request, unreadable(error))
         except (OperationalError, InterfaceError) as error:
             log.error("database unavailable: %s", error)
             response = self.fault(request, ServiceUnavailable("The database is not available. Try again."))
@@ -130,6 +140,13 @@ class ApiService:
     def fault(self, request: HttpRequest, error: SynnefoError) -> HttpResponseBase:
         """Render *error* for this dialect."""
         return fault_response(request, error, xml=self.xml_faults)
+
+
+def _refuse_null(request: HttpRequest) -> None:
+    """Raise ``BadRequest`` for an address with a null character, which no stored text can have."""
+    values = (value for _, several in request.GET.lists() for value in several)
+    if "\0" in request.path_info or any("\0" in value for value in values):
+        raise BadRequest("The address of the request contains characters that nothing can be named by")
 
 
 def _csrf_exempt(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

@@ -6,10 +6,10 @@ import fcntl
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 from synnefo.errors import Conflict
 
@@ -38,7 +38,12 @@ def _advisory(name: str, using: str) -> Iterator[None]:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
             if not cursor.fetchone()[0]:
                 raise _running(name)
-        yield
+        try:
+            yield
+        finally:
+            # Closing gives it back as well, but only when the server has noticed: too late for the next run.
+            with suppress(DatabaseError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
     finally:
         connection.close()
 

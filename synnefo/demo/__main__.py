@@ -21,7 +21,7 @@ from synnefo.demo.client_files import banner, write_client_files
 from synnefo.demo.processes import Process, StartFailed, Supervisor
 
 #: Seconds between two runs of the periodic task.
-_PERIOD = 60
+_PERIOD = 300
 
 
 def say(text: str) -> None:
@@ -78,7 +78,7 @@ class Demo:
         say(banner(layout, credentials))
 
     def _run_periodic(self) -> None:
-        """Start what an installation's timer runs, once the last run is over and a minute old."""
+        """Start what an installation's timer runs, once the last run is over and old enough."""
         task = self.periodic
         if not task.running and time.monotonic() - task.started > _PERIOD:
             task.start()
@@ -124,6 +124,7 @@ class Demo:
             *("--luxi-socket", str(layout.luxi_socket), "--progress-command", monitor),
             # The node's name is where the console proxy looks for consoles.
             *("--node-name", "localhost", "--console-address", "127.0.0.1"),
+            *("--statistics", str(layout.statistics)),
         )
         self.supervisor.start(process, ready=lambda: _answers(f"https://127.0.0.1:{port}/version"))
 

@@ -73,6 +73,11 @@ class Layout:
         return self.ganeti / "snf-image"
 
     @property
+    def statistics(self) -> Path:
+        """Return the directory of the files that graphs are drawn from."""
+        return self.root / "rrd"
+
+    @property
     def console_users_file(self) -> Path:
         """Return the file of who may ask for consoles."""
         return self.root / "console-users"
@@ -135,6 +140,7 @@ class Layout:
             "auth_password": keys["console"],
             "server_port": self.console_port,
         }
+        graphs = f"{self.base_url}/stats/v1.0"
         return f"""# Written by "make run" at every start; put your own settings into 99-local.conf beside it.
 SECRET_KEY = {keys["signing"]!r}
 SECRET_ENCRYPTION_KEY = {keys["encryption"]!r}
@@ -149,6 +155,12 @@ PITHOS_OAUTH2_CLIENT_CREDENTIALS = ("demo-view", {keys["view"]!r})
 CYCLADES_BASE_URL = {self.base_url + "/cyclades"!r}
 PITHOS_BACKEND_BLOCK_PATH = {str(self.root / "blocks")!r}
 CYCLADES_VNCAUTHPROXY_OPTS = {console!r}
+STATS_BASE_URL = {self.base_url + "/stats"!r}
+RRD_PREFIX = {str(self.statistics)!r}
+CPU_BAR_GRAPH_URL = {graphs + "/cpu-bar/%s"!r}
+CPU_TIMESERIES_GRAPH_URL = {graphs + "/cpu-ts/%s"!r}
+NET_BAR_GRAPH_URL = {graphs + "/net-bar/%s"!r}
+NET_TIMESERIES_GRAPH_URL = {graphs + "/net-ts/%s"!r}
 RAPI_CA_FILE = {str(self.ganeti / "rapi.pem")!r}
 CYCLADES_FORCED_SERVER_NETWORKS = ["SNF:ANY_PUBLIC_IPV4"]
 RESCUE_ENABLED = True

@@ -15,8 +15,6 @@ from synnefo import users
 from synnefo.errors import OverLimit
 from synnefo.management.base import EXIT_PARTIAL, SynnefoCommand
 
-_COLUMNS = ("Type", "Holder", "Source", "Resource", "Database", "Quotaholder")
-
 
 class Discrepancy(Protocol):
     """A holding that is not what was counted; see ``astakos.public.Discrepancy``."""
@@ -51,8 +49,10 @@ class Recount(Protocol):
 class RecountCommand(SynnefoCommand):
     """A ``reconcile-resources-*``: counts, shows what differs and, with ``--fix``, corrects the holdings."""
 
-    #: The command to run when commissions are pending.
+    #: The command to run when commissions are pending, if there is one.
     commissions_command = ""
+    #: What the table calls the side that was counted.
+    counted_column = "Database"
 
     @abstractmethod
     def recount(self, *, user: str | None, project: str | None) -> Any:
@@ -91,10 +91,11 @@ class RecountCommand(SynnefoCommand):
         return uuid
 
     def _show(self, found: Recount) -> None:
+        advice = f" Run {self.commissions_command} first." if self.commissions_command else ""
         for item in found.skipped:
             self.say(
                 f"Pending commission for {item.holder}, source {item.source}, resource {item.resource}; "
-                f"left alone. Run {self.commissions_command} first."
+                f"left alone.{advice}"
             )
         for item in found.unknown:
             self.say(f"No holdings for {item.kind}: {item.holder} ({item.counted} {item.resource}).")
@@ -105,7 +106,8 @@ class RecountCommand(SynnefoCommand):
                 (item.kind, item.holder, item.source, item.resource, item.counted, item.held)
                 for item in found.unsynced
             ]
-            self.print_table(_COLUMNS, rows)
+            columns = ("Type", "Holder", "Source", "Resource", self.counted_column, "Quotaholder")
+            self.print_table(columns, rows)
 
     def _fix(self, found: Recount, *, force: bool) -> None:
         try:

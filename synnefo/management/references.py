@@ -22,8 +22,8 @@ from synnefo.settings_registry import Setting
 
 _HEADER = "<!-- Written by `make docs`; change the code it describes instead. -->\n\n"
 #: Apps whose commands are ours.
-OUR_APPS = ("synnefo", "branding", "astakos", "pithos", "cyclades")
-SERVICES = ("astakos", "pithos", "cyclades")
+OUR_APPS = ("synnefo", "branding", "astakos", "pithos", "cyclades", "stats")
+SERVICES = ("astakos", "pithos", "cyclades", "stats")
 
 
 def documents() -> dict[str, str]:

@@ -25,7 +25,7 @@ def command_names() -> list[str]:
     from django.core.management import get_commands
 
     django.setup()
-    absent = {"astakos", "pithos", "cyclades"} - set(settings.SYNNEFO_SERVICES)
+    absent = {"astakos", "pithos", "cyclades", "stats"} - set(settings.SYNNEFO_SERVICES)
     return [name for name, app in get_commands().items() if app not in absent]
 
 

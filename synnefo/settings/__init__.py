@@ -17,7 +17,7 @@ from synnefo import (
 )
 
 #: Each service with those whose tables and functions it uses.
-_ALL_SERVICES = {"astakos": (), "pithos": ("astakos",), "cyclades": ("pithos", "astakos")}
+_ALL_SERVICES = {"astakos": (), "pithos": ("astakos",), "cyclades": ("pithos", "astakos"), "stats": ()}
 _SUPPORT_APPS = ("branding",)
 
 for _app in (*_SUPPORT_APPS, *_ALL_SERVICES):

@@ -172,6 +172,7 @@ def test_user_catalogs_are_bounded(person: Person) -> None:
     assert person.api.post(f"{V1}/user_catalogs", {"uuids": ["x"] * 1001}).status_code == 400
 
 
+@pytest.mark.usefixtures("one_period")
 def test_a_user_may_translate_so_many_times_a_minute(
     person: Person, make_user: MakeUser, settings: Settings
 ) -> None:

@@ -211,6 +211,7 @@ def test_without_passwords_a_sign_up_begins_with_the_choice_of_a_method(
     assert f'href="{UI}/login/shibboleth' in browser.get(answer["Location"]).content.decode()
 
 
+@pytest.mark.usefixtures("one_period")
 def test_sign_ups_of_one_address_are_limited(browser: Browser, settings: Settings) -> None:
     settings.ASTAKOS_RATELIMIT_FORMS_PER_HOUR = 1
     sign_up(browser)

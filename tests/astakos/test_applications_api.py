@@ -10,7 +10,7 @@ from django.core import mail
 from django.utils import translation
 
 from astakos.logic import applications
-from astakos.models import Holding, Project, ProjectApplication, ProjectLog, ProjectState, Resource
+from astakos.models import Holding, Project, ProjectApplication, ProjectLog, ProjectState, Resource, User
 from synnefo.credentials import Credentials
 from synnefo.units import INF
 from tests.astakos.project_world import END, PENDING_APP, PROJECTS, ProjectWorld, people, world  # noqa: F401  (fixtures)
@@ -344,23 +344,38 @@ def test_mails(world: ProjectWorld, settings: Any, django_capture_on_commit_call
         other = world.project("other.lab.example")
         world.act("suspend", other)
     sent = [(message.to, message.subject) for message in mail.outbox]
-    assert (["help@lab.example"], "Application for a new project (genome.lab.example)") in sent
+    assert (["help@lab.example"], "[Synnefo] Application for a new project (genome.lab.example)") in sent
     assert (["olga@lab.example"], "The application for the project genome.lab.example was denied") in sent
     assert (["olga@lab.example"], "The application for the project other.lab.example was approved") in sent
     assert (["olga@lab.example"], "Halt!") in sent
     assert "because" in mail.outbox[1].body
 
 
+@pytest.mark.parametrize(
+    ("chosen", "subject"),
+    [
+        ("el", "Η αίτηση για το έργο genome.lab.example εγκρίθηκε"),
+        ("en", "The application for the project genome.lab.example was approved"),
+        ("", "The application for the project genome.lab.example was approved"),
+    ],
+)
 def test_people_are_written_to_in_their_language_and_staff_in_the_sites(
-    world: ProjectWorld, settings: Any, django_capture_on_commit_callbacks: Any
+    world: ProjectWorld,
+    settings: Any,
+    django_capture_on_commit_callbacks: Any,
+    chosen: str,
+    subject: str,
 ) -> None:
     settings.PROJECT_NOTIFICATIONS_RECIPIENTS = [("Staff", "staff@lab.example")]
+    User.objects.filter(uuid=world.owner.uuid).update(preferences={"language": chosen} if chosen else {})
     uuid, application = world.apply()
-    with translation.override("el"), django_capture_on_commit_callbacks(execute=True):
+    acting = translation.override("en" if chosen == "el" else "el")
+    with acting, django_capture_on_commit_callbacks(execute=True):
         applications.approve(Credentials.administrator(), application_id=application, project=uuid)
     subjects = {message.to[0]: message.subject for message in mail.outbox}
-    assert subjects["olga@lab.example"] == "Η αίτηση για το έργο genome.lab.example εγκρίθηκε"
-    assert subjects["staff@lab.example"] == "The application for the project genome.lab.example was approved"
+    assert subjects["olga@lab.example"] == subject
+    english = "[Synnefo] The application for the project genome.lab.example was approved"
+    assert subjects["staff@lab.example"] == english
 
 
 def test_the_list_of_many_projects_has_a_fixed_number_of_queries(

@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import random
+import json
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
-from astakos import public
 from astakos.models import Commission, Holding, Provision, ProvisionLog
-from astakos.public import Provision as Charge
-from synnefo.errors import OverLimit
+from tests.astakos.commission_processes import COMMISSIONS, HOLDINGS
 from tests.markers import needs_postgres
 
 pytestmark = [pytest.mark.functional, needs_postgres, pytest.mark.django_db(transaction=True)]
-PROCESSES, COMMISSIONS, HOLDINGS = 8, 200, 20
 LIMIT = 40
-
-
-def work(number: int) -> tuple[Counter[str], int, int]:
-    """Issue and settle a process's share; return what it holds at the end, and how many ended how."""
-    chooser = random.Random(number)
-    held: Counter[str] = Counter()
-    refused = settled = 0
-    for _ in range(COMMISSIONS // PROCESSES):
-        changes = {f"r{chooser.randrange(HOLDINGS)}": chooser.randint(1, 6) for _ in range(4)}
-        for resource in chooser.sample(sorted(held), min(len(held), 2)):
-            if held[resource] and resource not in changes:
-                changes[resource] = -chooser.randint(1, held[resource])
-        provisions = [Charge("project:p", None, resource, change) for resource, change in changes.items()]
-        try:
-            serial = public.issue_commission(clientkey="k", name=str(number), provisions=provisions)
-        except OverLimit:
-            refused += 1
-            continue
-        accept = chooser.random() < 0.7
-        lists = {"accept": [serial]} if accept else {"reject": [serial]}
-        outcome = public.resolve_commissions(clientkey="k", **lists)
-        assert len(outcome.accepted) + len(outcome.rejected) == 1
-        settled += 1
-        if accept:
-            held.update(changes)
-    connections.close_all()
-    return held, settled, refused
 
 
 def test_two_hundred_commissions_of_eight_processes_add_up() -> None:
@@ -52,13 +23,14 @@ def test_two_hundred_commissions_of_eight_processes_add_up() -> None:
         Holding(holder="project:p", source=None, resource=f"r{number}", limit=LIMIT)
         for number in range(HOLDINGS)
     )
-    connection.close()
-    with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
-        outcomes = pool.map(work, range(PROCESSES), chunksize=1)
+    command = [sys.executable, "-m", "tests.astakos.commission_processes", connection.settings_dict["NAME"]]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert ran.returncode == 0, ran.stderr
+    outcomes = json.loads(ran.stdout)
     expected: Counter[str] = Counter()
-    for held, _, _ in outcomes:
-        expected.update(held)
-    settled, refused = (sum(outcome[place] for outcome in outcomes) for place in (1, 2))
+    for outcome in outcomes:
+        expected.update(outcome["held"])
+    settled, refused = (sum(outcome[how] for outcome in outcomes) for how in ("settled", "refused"))
     assert settled + refused == COMMISSIONS
     assert settled > 20 and refused > 20
     for row in Holding.objects.all():

@@ -40,7 +40,7 @@ def in_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(180)
     return outcomes
 
 
@@ -115,10 +115,10 @@ def test_a_holding_locked_for_too_long_is_unavailable(settings: Settings) -> Any
         with atomic():
             lock_rows(Holding.objects.all())
             locked.set()
-            done.wait(30)
+            done.wait(120)
 
     def want() -> int:
-        locked.wait(30)
+        locked.wait(120)
         try:
             charge = [Charge("project:p", None, "vm", 1)]
             return public.issue_commission(clientkey="k", name="", provisions=charge)

@@ -88,6 +88,7 @@ def test_a_login_never_leads_elsewhere(client: Client, maria: User) -> None:
     assert "evil" not in response["Location"]
 
 
+@pytest.mark.usefixtures("one_period")
 def test_too_many_attempts_wait(client: Client, maria: User) -> None:
     for _attempt in range(3):
         response = post_password(client, "wrong")
@@ -142,6 +143,7 @@ def test_the_password_alone_opens_nothing(client: Client, maria: User, secret: s
     assert is_logged_in(client)
 
 
+@pytest.mark.usefixtures("one_period")
 def test_a_wrong_code_is_asked_for_again(client: Client, maria: User, secret: str) -> None:
     post_password(client)
     response = client.post(f"{UI}/login/second_factor", {"code": "000000"})
@@ -335,6 +337,7 @@ def test_a_directory_password_logs_in(client: Client, maria: User, directory: di
     assert is_logged_in(client)
 
 
+@pytest.mark.usefixtures("one_period")
 def test_a_wrong_directory_password_is_asked_for_again(
     client: Client, maria: User, directory: dict[str, Any]
 ) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.core.management import call_command
 from django.db import transaction
 from django.template import engines
 from django.test import override_settings
+from django.utils import translation
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from astakos.logic import accounts, mail_queue, mails, users
+from astakos.logic import accounts, mail_queue, mails, passwords, users
+from astakos.logic.preferences import SIGN_UP_LANGUAGE, language_of, save_preferences
 from astakos.models import EmailChange, Invitation, QueuedMail, User
 from synnefo import clock
 from synnefo.credentials import Credentials
@@ -112,7 +115,7 @@ def test_subjects_follow_the_settings(settings: Settings) -> None:
 
 
 def queue(subject: str = "s") -> None:
-    mails.send("plain", subject=subject, to=["a@lab.example"], context={"text": "t"})
+    mails._send("plain", subject=subject, to=["a@lab.example"], context={"text": "t"})
 
 
 def test_subject_cannot_start_another_header(
@@ -230,3 +233,57 @@ def test_operator_writes_to_a_user(
     assert "Your disk is full." in mail.outbox[0].body
     with pytest.raises(BadRequest):
         mails.send_plain(STAFF, user_id=user.pk, text=" ")
+
+
+def test_a_mail_is_in_the_language_of_its_reader_and_staffs_in_the_sites(
+    make_user: MakeUser,
+    settings: Settings,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.HELPDESK = [("Help", "help@lab.example")]
+    settings.ASTAKOS_REJECTION_MAIL_ENABLED = True
+    text = tmp_path / "text"
+    text.write_text("Disk full.")
+    greek, english = make_user("el@lab.example").row, make_user("en@lab.example").row
+    for user, chosen in ((greek, "el"), (english, "en")):
+        save_preferences(Credentials(user_id=user.uuid), choices={"language": chosen})
+    with django_capture_on_commit_callbacks(execute=True):
+        call_command("user-mail", "--text", str(text), greek.email, english.email)
+        with translation.override("el"):
+            passwords.request_reset(email=english.email, address="192.0.2.1")
+            accounts.reject(STAFF, user_id=_waiting("new@lab.example").pk, reason="No")
+        with translation.override("en"):
+            passwords.request_reset(email=greek.email, address="192.0.2.1")
+    found = sorted((message.to[0], message.subject) for message in mail.outbox)
+    assert found == [
+        ("el@lab.example", "Επαναφορά κωδικού στο Synnefo"),
+        ("el@lab.example", "Μήνυμα από το Synnefo"),
+        ("en@lab.example", "Message from Synnefo"),
+        ("en@lab.example", "Password reset on Synnefo"),
+        ("help@lab.example", "[Synnefo] Synnefo account created (new@lab.example)"),
+        ("new@lab.example", "Your account at Synnefo"),
+    ]
+    assert {message.to[0] for message in mail.outbox if "Ερωτήσεις:" in message.body} == {greek.email}
+    pages = {message.to[0]: str(message.alternatives[0][0]) for message in mail.outbox}
+    assert '<html lang="el">' in pages[greek.email] and '<html lang="en">' in pages[english.email]
+
+
+def _waiting(email: str) -> User:
+    user = users.create(STAFF, email=email, first_name="N", last_name="N", password="x")
+    return accounts.verify(STAFF, user_id=user.pk)
+
+
+@pytest.mark.parametrize(
+    ("choices", "language"),
+    [
+        ({}, "en-us"),
+        ({SIGN_UP_LANGUAGE: "el"}, "el"),
+        ({SIGN_UP_LANGUAGE: "el", "language": "en"}, "en"),
+        ({SIGN_UP_LANGUAGE: "xx", "language": ""}, "en-us"),
+    ],
+)
+def test_the_language_is_the_chosen_one_then_the_sign_ups_then_the_sites(
+    choices: dict[str, str], language: str
+) -> None:
+    assert language_of(User(preferences=choices)) == language

@@ -123,6 +123,7 @@ def test_a_secret_may_come_encoded_as_the_standard_says(browser: Client, db: Non
         assert exchange(fields, basic(secret=sent)).status_code == 200
 
 
+@pytest.mark.usefixtures("one_period")
 def test_many_wrong_secrets_shut_an_address_out(browser: Client, view: OAuth2Client) -> None:
     fields = {"grant_type": "authorization_code", "code": code_for(browser)}
     for _ in range(30):

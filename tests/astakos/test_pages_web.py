@@ -203,6 +203,7 @@ def test_the_right_password_opens_the_way(person):
     assert person.token in browser.get(right["Location"]).content.decode()
 
 
+@pytest.mark.usefixtures("one_period")
 def test_guessing_the_password_ends_soon(person):
     browser = signed_in(person, seconds_ago=1000)
     statuses = [browser.post(f"{UI}confirm", {"password": "wrong"}).status_code for _ in range(11)]

@@ -21,6 +21,7 @@ from astakos.models import (
     ProjectState,
     Resource,
 )
+from astakos.web import bulk
 from tests.astakos.conftest import Person
 from tests.astakos.project_world import ProjectWorld, people, world  # noqa: F401  (fixtures)
 
@@ -385,6 +386,37 @@ def test_many_requests_are_decided_at_once(world: ProjectWorld) -> None:
     assert f'name="members" value="{ids[1]}"' in retry and f'name="members" value="{ids[0]}"' not in retry
     states = ProjectMembership.objects.filter(pk__in=ids).order_by("pk").values_list("state", flat=True)
     assert list(states) == [MembershipState.ACCEPTED, MembershipState.REQUESTED]
+
+
+def test_what_one_request_has_no_time_for_is_offered_again(
+    world: ProjectWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LONGEST", -1.0)
+    uuid = world.project(max_members=1)
+    ids = [world.join(uuid, who).json()["id"] for who in (world.member, world.stranger)]
+    page, path = browser(world.owner), f"{UI}/{uuid}/members/change"
+    answer = page.post(path, {"members": ids, "action": "accept"})
+    assert answer.status_code == 200
+    text = text_of(answer)
+    assert "1 membership changed." in text and "1 is left" in text and "retry-failed" not in text
+    rest = text[text.index('data-testid="outcomes"') : text.index('data-testid="go-on"')]
+    assert re.findall(r'name="members" value="(\d+)"', rest) == [str(ids[1])]
+    states = ProjectMembership.objects.filter(pk__in=ids).order_by("pk").values_list("state", flat=True)
+    assert list(states) == [MembershipState.ACCEPTED, MembershipState.REQUESTED]
+
+
+def test_addresses_that_one_request_has_no_time_for_stay_in_the_box(
+    world: ProjectWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LONGEST", -1.0)
+    uuid = world.project()
+    addresses = "mary@lab.example\nsam@lab.example"
+    answer = browser(world.owner).post(f"{UI}/{uuid}/members/add", {"addresses": addresses})
+    text = text_of(answer)
+    assert answer.status_code == 422 and "There was no time for 1 of them" in text
+    assert "sam@lab.example</textarea>" in text
+    (added,) = ProjectMembership.objects.filter(project__uuid=uuid).values_list("person__email", flat=True)
+    assert added == "mary@lab.example"
 
 
 @pytest.mark.parametrize("everything", [False, True])

@@ -182,7 +182,7 @@ def test_an_administrators_new_password_ends_all_sessions(browser: Client, user:
     assert not is_in(browser)
 
 
-def test_a_logout_ends_this_session_and_online_tokens(browser: Client, user: Person) -> None:
+def test_a_logout_ends_this_session_and_online_tokens_only(browser: Client, user: Person) -> None:
     second = Client()
     sign_in(second, user)
     _derived_tokens(user.row)
@@ -190,6 +190,7 @@ def test_a_logout_ends_this_session_and_online_tokens(browser: Client, user: Per
     assert not is_in(browser)
     assert is_in(second)
     assert [row.access_token for row in OAuth2Token.objects.all()] == ["offline"]
+    assert ScopedToken.objects.exists()
     assert browser.cookies[COOKIE].value == ""
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core import mail
 from django.db import connection
+from django.utils import translation
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from astakos.logic import accounts, invitations, signup, terms, third_party, users
@@ -422,3 +423,15 @@ def test_groups_exist_after_sign_up_only_once(settings: Settings) -> None:
     sign_up("b@lab.example")
     assert Group.objects.get(name="local-users").user_set.count() == 2
     assert users.catalog(emails=[EMAIL]).uuids_by_email
+
+
+def test_mails_are_in_the_language_of_the_sign_up(
+    db: None, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        with translation.override("el"):
+            user = user_of(sign_up())
+        accounts.verify(Credentials.administrator(), user_id=user.pk)
+        accounts.accept(Credentials.administrator(), user_id=user.pk)
+    subjects = [message.subject for message in mail.outbox if message.to == [user.email]]
+    assert subjects == ["Επιβεβαίωση λογαριασμού στο Synnefo", "Καλώς ήρθατε στο Synnefo"]

@@ -88,6 +88,7 @@ def test_unknown_users_and_wrong_passwords_get_the_same_answer(user: Person, ano
     assert answers == {(401, "The request you have made requires authentication.")}
 
 
+@pytest.mark.usefixtures("one_period")
 def test_guessing_is_slowed_down_by_name(user: Person, anonymous: Api, settings: Settings) -> None:
     settings.ASTAKOS_RATELIMIT_RETRIES_ALLOWED = 3
     body = password_auth("maria@lab.example", "wrong")
@@ -96,6 +97,7 @@ def test_guessing_is_slowed_down_by_name(user: Person, anonymous: Api, settings:
     issued(anonymous, password_auth("maria@lab.example", user.token))
 
 
+@pytest.mark.usefixtures("one_period")
 def test_guessing_secrets_of_credentials_is_slowed_down_by_address(
     anonymous: Api, settings: Settings
 ) -> None:

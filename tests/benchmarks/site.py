@@ -153,7 +153,11 @@ class Site(Instance):
             "ENGINE": "django.db.backends.postgresql", "NAME": "synnefo", "USER": self.database.user,
             "PASSWORD": self.database.password, "HOST": "127.0.0.1", "PORT": str(self.database.port),
         }  # fmt: skip
-        cache = {"BACKEND": "synnefo.cache.memcached.MemcachedCache", "LOCATION": self.cache.address}
+        cache = {
+            "BACKEND": "synnefo.cache.memcached.MemcachedCache",
+            "LOCATION": self.cache.address,
+            "OPTIONS": {"socket_timeout": 20},  # a busy machine is no failure
+        }
         values = {
             "SECRET_KEY": "key of the benchmarks", "SECRET_ENCRYPTION_KEY": "key of the benchmarks",
             "DATABASES": {"default": database}, "CACHES": {"default": cache}, "LOG_LEVEL": "WARNING",

@@ -264,6 +264,7 @@ class ChaosUser(threading.Thread):
 
     def _change(self, name: str, data: bytes | None, method: str, path: str, **options: Any) -> str:
         """One write; without an answer nobody knows which content is there."""
+        was_doubtful = name in self.doubtful
         self.doubtful.add(name)
         outcome, _ = self._ask(method, path, **options)
         if outcome == "done":
@@ -272,7 +273,7 @@ class ChaosUser(threading.Thread):
                 self.objects.pop(name, None)
             else:
                 self.objects[name] = data
-        elif outcome == "refused":
+        elif outcome == "refused" and not was_doubtful:
             self.doubtful.discard(name)
         return outcome
 

@@ -50,6 +50,8 @@ class Chaos:
         self.cloud = cloud
         self.accounts = json.loads(cloud.run_module("tests.chaos.accounts", str(users)).splitlines()[-1])
         self.images = [self._prepare(account) for account in self.accounts]
+        #: What each user's objects contain, and which of them nobody knows it of; runs leave objects behind.
+        self.contents: list[tuple[dict[str, bytes], set[str]]] = [({}, set()) for _ in self.accounts]
 
     def _prepare(self, account: dict[str, str]) -> str:
         with self.cloud.client(account["token"]) as client, tempfile.TemporaryDirectory() as folder:
@@ -73,6 +75,8 @@ class Chaos:
             )
             for number, (account, image) in enumerate(zip(self.accounts, self.images, strict=True))
         ]
+        for user, (objects, doubtful) in zip(users, self.contents, strict=True):
+            user.objects, user.doubtful = objects, doubtful
         faults = Faults(self.cloud, seed=f"{seed}/faults", every=every, rounds=rounds, counter=counter)
         started = time.monotonic()
         for user in users:

@@ -30,7 +30,7 @@ def prerequisite(text: str, code: str | None = None) -> list[Any]:
 @dataclass
 class ContractCluster:
     """A cluster under test. ``query`` asks the query socket, ``archive`` moves a final job away, and
-    ``long_job`` orders a job that takes half a minute.
+    ``long_job`` orders a job that takes a minute.
     """
 
     kind: str

@@ -42,8 +42,11 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractClus
             assert simulator.queue.archive(job_id)
 
         def long_job() -> int:
-            simulator.fail(kind="slow_job", opcode="OP_CLUSTER_SET_PARAMS", seconds=30)
-            return RapiClient("127.0.0.1", simulator.port, options.user, options.password).ModifyCluster()
+            # Of a network of its own, so that no other job waits for it.
+            client = RapiClient("127.0.0.1", simulator.port, options.user, options.password)
+            client.WaitForJobCompletion(client.CreateNetwork("slow", "10.98.0.0/24", conflicts_check=False))
+            simulator.fail(kind="slow_job", opcode="OP_NETWORK_REMOVE", seconds=60)
+            return client.DeleteNetwork("slow")
 
         yield ContractCluster(
             kind="simulator",
@@ -72,7 +75,7 @@ def real(ganeti: GanetiCluster) -> ContractCluster:
         ganeti.run(["gnt-job", "archive", str(job_id)])
 
     def long_job() -> int:
-        command = ["gnt-debug", "delay", "--submit", "--no-locks", "30"]
+        command = ["gnt-debug", "delay", "--submit", "--no-locks", "60"]
         said = ganeti.run(command)
         return int(re.search(r"JobID: (\d+)", said.stdout + said.stderr)[1])
 

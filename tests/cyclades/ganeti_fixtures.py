@@ -111,7 +111,8 @@ class FakeCluster:
 
     def GetJobs(self, bulk: bool = False) -> list[dict[str, Any]]:
         self._note("GetJobs")
-        return list(self.jobs.values())
+        hidden = ("oplog", "opresult")
+        return [{key: job[key] for key in job if key not in hidden} for job in self.jobs.values()]
 
     def GetJobStatus(self, job_id: int) -> dict[str, Any]:
         self._note("GetJobStatus", job_id)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import migrated
+from tests.lab.instance import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PUBLIC = (
@@ -92,9 +93,7 @@ CYCLADES_BASE_URL = "{base}/cyclades"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Gunicorn with the shipped configuration on a database of its own."""
     folder = tmp_path_factory.mktemp("site")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     environment = _environment(folder, f"http://127.0.0.1:{port}")
     manage = [sys.executable, str(ROOT / "manage.py")]
     shutil.copy(migrated.sqlite_file(), folder / "db.sqlite3")
@@ -115,11 +114,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(port, *line.split()[1:])
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(120)
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return

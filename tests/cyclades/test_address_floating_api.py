@@ -141,6 +141,37 @@ def test_update_is_501(api: NetworkApi, internet: Network) -> None:
     assert fault(api.put(f"floatingips/{ip['id']}", {"floatingip": {}})) == (501, "notImplemented")
 
 
+def test_one_is_reserved_for_the_server_of_a_port_or_not_at_all(
+    api: NetworkApi,
+    person: Person,
+    internet: Network,
+    private_network: Network,
+    make_server: Callable[..., Server],
+) -> None:
+    port = Port.objects.create(network=private_network, userid=person.uuid)
+    assert fault(reserve(api, port_id=str(port.pk))) == (400, "badRequest")
+    server = make_server(task="STOP")
+    Port.objects.update(machine=server)
+    assert fault(reserve(api, port_id=port.pk)) == (400, "badRequest")
+    assert (IPAddress.objects.count(), person.usage("cyclades.floating_ip")) == (0, (0, 0))
+    Server.objects.update(task="")
+    ip = reserve(api, port_id=port.pk).json()["floatingip"]
+    assert (ip["instance_id"], ip["status"]) == (str(server.pk), "ACTIVE")
+    assert person.usage("cyclades.floating_ip") == (1, 0)
+
+
+def test_who_polls_hears_of_the_server_that_gets_its_port(
+    api: NetworkApi, internet: Network, make_server: Callable[..., Server]
+) -> None:
+    ip = reserve(api).json()["floatingip"]
+    body = {"network_id": str(internet.pk), "fixed_ips": [{"ip_address": ip["floating_ip_address"]}]}
+    port = api.post("ports", {"port": body}).json()["port"]
+    before = IPAddress.objects.get().updated
+    given = api.put(f"ports/{port['id']}", {"port": {"device_id": str(make_server().pk)}})
+    assert given.status_code == 200
+    assert IPAddress.objects.get().updated > before
+
+
 def test_foreign_one_is_404(api: NetworkApi, stranger: Person, internet: Network) -> None:
     ip = reserve(api).json()["floatingip"]
     other = network_api(stranger)

@@ -252,7 +252,7 @@ def test_placements_at_the_same_time_all_count(make_backend, plain):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=180)
     assert failures == []
     for backend in backends:
         backend.refresh_from_db()

@@ -55,6 +55,14 @@ def test_a_new_backend_is_drained_refreshed_and_has_the_public_networks(public_n
     assert cluster.calls[0][2]["dry_run"] is True
 
 
+@pytest.mark.parametrize(
+    "wrong", [("--port", "0"), ("--port", "65536"), ("--user", "u" * 65), ("--clustername", "c" * 129)]
+)
+def test_what_can_not_be_stored_is_refused(wrong):
+    with pytest.raises(CommandError, match=r"port|longer"):
+        call_command("backend-add", *ADD, *wrong)
+
+
 def test_the_cluster_must_have_the_name_it_is_registered_with(cluster):
     cluster.info["name"] = "other.example"
     with pytest.raises(CommandError, match=r"other\.example"):
@@ -67,6 +75,7 @@ def test_the_cluster_must_have_the_name_it_is_registered_with(cluster):
     [
         (clients.RapiUnavailable("no", 401), "refuses these credentials"),
         (clients.RapiUnavailable("connection refused"), "does not answer"),
+        (clients.RapiUnknown("no answer in time"), "does not answer"),
         (clients.RapiRefused(400, "no"), "refuses a test"),
     ],
 )

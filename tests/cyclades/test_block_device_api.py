@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cyclades.logic import images
 from cyclades.models import JobIntent, Server, Volume, VolumeStatus
-from tests.cyclades.compute_fixtures import GIB, IMAGE_ID
+from tests.cyclades.compute_fixtures import GIB, IMAGE_ID, SAMPLE_IMAGE
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.usefixtures("submitted", "backend")]
 
@@ -20,6 +23,15 @@ def create(person, create_body, detachable_flavor):
         return person.api.post("servers", {"server": server | fields})
 
     return call
+
+
+@pytest.fixture
+def needing(monkeypatch):
+    def need(**values: str) -> None:
+        stored = {f"{images.PREFIX}{name}": value for name, value in values.items()}
+        monkeypatch.setattr(images, "get_image", lambda *_: replace(SAMPLE_IMAGE, stored=stored))
+
+    return need
 
 
 def volumes_of(answer) -> list[Volume]:
@@ -108,6 +120,28 @@ def test_volumes_that_cant_join_are_refused(create, make_volume, volume_type, st
         assert create(IMAGE, {"source_type": "volume", "uuid": volume.pk}).status_code == 400
     twice = {"source_type": "volume", "uuid": make_volume().pk}
     assert create(IMAGE, twice, twice).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("needs", "devices", "status"),
+    [
+        ({"min_disk": "11"}, [], 400),
+        ({"min_ram": "1025"}, [], 400),
+        ({"min_disk": "11"}, [IMAGE], 400),
+        ({"min_disk": "11"}, ["volume"], 400),
+        ({"min_ram": "1025"}, [IMAGE], 400),
+        ({"min_ram": "1025"}, ["volume"], 400),
+        ({"min_disk": "10", "min_ram": "1024"}, [IMAGE, BLANK], 202),
+        ({"min_disk": "11"}, [{**IMAGE, "volume_size": 11}], 202),
+    ],
+)
+def test_the_needs_of_the_image_hold_whatever_the_root_is(
+    create, make_volume, needing, needs, devices, status
+):
+    needing(**needs)
+    volume = make_volume(size=10, backendjobid=9, source=f"image:{IMAGE_ID}")
+    root = {"source_type": "volume", "uuid": volume.pk}
+    assert create(*(root if device == "volume" else device for device in devices)).status_code == status
 
 
 def test_snapshots_can_be_switched_off(create, settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from django.db import OperationalError, connections
@@ -102,6 +103,15 @@ def test_ends_of_jobs_that_change_nothing_else_cost_the_same_however_many(
         assert consumer.run_once(1) == 10
     assert set(Server.objects.values_list("backendjobid", flat=True)) == {6}
     assert waiting(broker) == (0, 0)
+
+
+def test_an_instance_of_the_same_name_on_another_cluster_is_nobodys(broker, consumer, make_server):
+    server = make_server(task=Task.STOP, task_job_id=5)
+    stranger = replace(op_event(server, Opcode.INSTANCE_REMOVE, job=5), cluster="other.example")
+    send(broker, stranger)
+    assert consumer.run_once(1) == 1
+    server.refresh_from_db()
+    assert (server.deleted, server.task, waiting(broker)) == (False, Task.STOP, (0, 0))
 
 
 def test_what_is_no_message_is_dropped(broker, consumer, make_server):
@@ -360,7 +370,7 @@ def test_dispatchers_side_by_side_apply_every_message_once(broker, settings, mak
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=180)
     assert waiting(broker) == (0, 0)
     for server in servers:
         server.refresh_from_db()

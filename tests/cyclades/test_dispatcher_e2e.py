@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.functional, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "rapi-password"
 MASTER = "node1.localhost"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 120.0
 
 
 @dataclass

@@ -62,7 +62,7 @@ class Nursery:
     def close(self) -> None:
         self.kill(signal.SIGTERM)
         self.process.stdin.close()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
 
 @pytest.fixture

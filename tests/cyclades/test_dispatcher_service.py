@@ -25,7 +25,7 @@ from tests.cyclades.ganeti_fixtures import op_event
 
 pytestmark = [pytest.mark.functional]
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 
 
 def until(condition) -> None:
@@ -75,6 +75,7 @@ def test_it_consumes_reports_health_and_stops(embedded, make_server, request, tm
     request.getfixturevalue("running")
     send(embedded, server, Opcode.INSTANCE_SHUTDOWN, 1)
     until(lambda: Server.objects.get(pk=server.pk).operstate == ServerState.STOPPED)
+    until((tmp_path / "health").exists)
     assert time.time() - (tmp_path / "health").stat().st_mtime < DEADLINE_SECONDS
 
 
@@ -173,6 +174,22 @@ def test_queues_with_messages_are_not_purged(embedded, monkeypatch):
     assert queue_tools.purge(exchanges=True) == 1
     assert embedded.queue_length("snf-events-op") == 1
     assert not _exists(embedded, "snf-events-network")
+
+
+@pytest.mark.parametrize("quorum", [False, True])
+def test_empty_queues_and_then_the_exchanges_are_purged(embedded, settings, monkeypatch, quorum):
+    settings.AMQP_QUORUM_QUEUES = quorum
+    topology().declare(embedded)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert queue_tools.purge(exchanges=True) == 0
+    assert not any(_exists(embedded, binding.queue) for binding in topology().queues())
+    with pytest.raises(amqp.AmqpRefused):
+        embedded.publish("ganeti", "ganeti.snf.event.op", b"{}")
+
+
+def test_replicated_queues_have_names_of_their_own(settings):
+    settings.AMQP_QUORUM_QUEUES = True
+    assert topology().queues()[0].dead_letter_queue == "snf-events-op-q-dl"
 
 
 def test_inspected_messages_stay_unless_told_otherwise(embedded, capsys, monkeypatch):

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from astakos.models import Holding
 from cyclades.logic import floating_ips, quota
-from cyclades.models import IPAddress, Network, Server, ServerState, Task
+from cyclades.models import IPAddress, Network, Server, ServerResize, ServerState, Task
 from tests.cyclades.ganeti_fixtures import add_volume
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -77,6 +77,20 @@ def test_fixing_shuts_down_with_the_given_time(servers, person, submitted):
     intents = {s.pk: s.intents.get() for s in servers[:2]}
     assert {i.operation for i in intents.values()} == {Task.STOP}
     assert {i.payload["body"]["timeout"] for i in intents.values()} == {7}
+
+
+def test_a_server_that_its_resize_has_stopped_is_charged_and_stays_stopped(servers, person, submitted):
+    server = servers[1]
+    server.resize = ServerResize.objects.create(old_flavor=server.flavor, flavor=server.flavor, restart=True)
+    server.operstate, server.task = ServerState.STOPPED, Task.RESIZE
+    server.save()
+    limit(person, "cyclades.cpu", 3)
+    tables, _ = enforce("--resources", "cyclades.cpu", "--fix")
+    assert [(a["ID"], a["Result"]) for a in tables["Applied Actions"]] == [(server.pk, "DONE")]
+    server = Server.objects.get(pk=server.pk)
+    assert (server.task, server.resize.restart) == (Task.RESIZE, False)
+    assert person.usage("cyclades.cpu") == (2, 0)
+    assert "No violations." in enforce("--resources", "cyclades.cpu")[1]
 
 
 def test_operations_are_limited_by_backend(servers, person, submitted):

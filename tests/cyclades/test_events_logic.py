@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from cyclades.ganeti import names
 from cyclades.ganeti.opcodes import Opcode
 from cyclades.logic import quota, server_events
 from cyclades.logic.server_events import Outcome
@@ -18,8 +19,10 @@ from cyclades.models import (
     IntentState,
     IPAddress,
     JobIntent,
+    Network,
     Port,
     PortState,
+    RescueImage,
     Server,
     ServerState,
     ServerTag,
@@ -202,6 +205,34 @@ def test_an_error_that_arrives_late_still_ends_its_task(make_server, person):
     assert person.usage("cyclades.cpu") == (0, 0)
 
 
+def test_what_a_late_success_did_is_charged_once_when_it_is_seen(
+    make_server, person, cluster, django_capture_on_commit_callbacks
+):
+    server = make_server(operstate=STOPPED, task=Task.START, task_job_id=100)
+    server.serial = quota.issue(server, quota.server_deltas(server, Task.START), name="start")
+    server.save()
+    apply(server, op_event(server, "OP_INSTANCE_MIGRATE", job=101, at=10))
+    with django_capture_on_commit_callbacks() as callbacks:
+        late = op_event(server, Opcode.INSTANCE_STARTUP, job=100, at=5)
+        assert apply(server, late) == Outcome.STALE
+    assert (fresh(server).task, fresh(server).operstate) == ("", STOPPED)
+    assert person.usage("cyclades.cpu") == (0, 0)
+    # The instance itself is asked, because the newer event says nothing about its state.
+    cluster.instances[names.instance_name(server.pk)] = {"oper_state": True}
+    for _ in range(2):
+        for callback in callbacks:
+            callback()
+        assert fresh(server).operstate == STARTED
+        assert person.usage("cyclades.cpu") == (server.flavor.cpu, 0)
+
+
+def test_a_removal_is_the_last_word_whatever_the_clocks_say(make_server):
+    server = make_server()
+    apply(server, op_event(server, "OP_INSTANCE_MIGRATE", job=101, at=10))
+    assert apply(server, op_event(server, Opcode.INSTANCE_REMOVE, job=102, at=5)) == Outcome.APPLIED
+    assert fresh(server).deleted
+
+
 def test_an_old_running_does_not_cover_a_failure(make_server):
     server = make_server()
     apply(server, op_event(server, Opcode.INSTANCE_SHUTDOWN, "error", at=10))
@@ -364,6 +395,16 @@ def test_a_nic_in_an_unknown_network_leaves_all_ports_alone(make_server, public_
     assert fresh(server).operstate == STARTED
 
 
+def test_a_port_follows_its_nic_to_another_network(make_server, public_network):
+    server = make_server()
+    port = add_port(server, public_network, state=PortState.ACTIVE, public=True)
+    private = Network.objects.create(name="n", flavor="CUSTOM", mac_prefix="aa:00:0", state="ACTIVE")
+    nic = nic_of(port, network=names.network_name(private.pk))
+    apply(server, op_event(server, Opcode.INSTANCE_STARTUP, instance_nics=(nic,)))
+    port.refresh_from_db()
+    assert (port.network_id, port.public) == (private.pk, False)
+
+
 def test_a_nic_named_by_hand_is_ignored(make_server, public_network):
     server = make_server()
     port = add_port(server, public_network, "10.0.3.7", state=PortState.ACTIVE)
@@ -423,6 +464,13 @@ def test_null_and_odd_values_do_no_harm(make_server):
             server, Opcode.INSTANCE_REBOOT, at=number, job=100 + number, logmsg=logmsg, result=result
         )
         assert apply(server, event) == Outcome.APPLIED
+
+
+def test_the_image_of_a_rescue_that_failed_is_free_again(make_server):
+    image = RescueImage.objects.create(name="r", location="r.iso", location_type="file")
+    server = make_server(operstate=ServerState.STOPPED, task=Task.RESCUE, task_job_id=100, rescue_image=image)
+    apply(server, op_event(server, Opcode.INSTANCE_SET_PARAMS, "error"))
+    assert (fresh(server).task, fresh(server).rescue_image) == ("", None)
 
 
 def test_a_rescue_boot_is_recognised(make_server):

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from cyclades.logic import floating_ips
 from cyclades.models import (
+    Backend,
     Flavor,
     IPAddress,
     IPAddressHistory,
@@ -90,6 +91,12 @@ def test_server_create_on_behalf_of_a_user(person, backend, flavor, image, submi
     )  # fmt: skip
     assert (shown["owner_uuid"], shown["state"]) == (person.uuid, "BUILD(0%)")
     assert person.usage("cyclades.vm") == (1, 0)
+    Backend.objects.update(offline=True)
+    with pytest.raises(CommandError, match="offline"):
+        run(
+            "server-create", "--name", "web", "--user", person.uuid, "--image", image.id,
+            "--flavor", str(flavor.pk), "--password", "anything", "--backend-id", str(backend.pk),
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("missing", ["--name", "--user", "--flavor", "--image", "--password"])
@@ -123,6 +130,8 @@ def test_server_modify_gives_it_to_another_user(make_server, stranger):
     run("server-modify", str(server.pk), "--owner", stranger.uuid)
     server.refresh_from_db()
     assert (server.userid, server.project) == (stranger.uuid, stranger.uuid)
+    with pytest.raises(CommandError, match="no user"):
+        run("server-modify", str(server.pk), "--user", "nobody")
 
 
 def test_a_new_owner_gets_only_what_was_the_former_ones(person, stranger, make_server, make_volume, internet):
@@ -132,6 +141,9 @@ def test_a_new_owner_gets_only_what_was_the_former_ones(person, stranger, make_s
     port = Port.objects.create(network=internet, machine=server, userid=person.uuid, public=True)
     ip = floating_ips.create(person.credentials)
     IPAddress.objects.update(nic=port)
+    IPAddress.objects.create(
+        subnet=ip.subnet, network=internet, nic=port, userid=person.uuid, address="2001:db8::1", ipversion=6
+    )
     run("server-modify", str(server.pk), "--user", stranger.uuid)
     for row, owner in ((mine, stranger.uuid), (friends, "friend"), (ip, stranger.uuid)):
         row.refresh_from_db()
@@ -139,6 +151,6 @@ def test_a_new_owner_gets_only_what_was_the_former_ones(person, stranger, make_s
     reason = f"[OWNER CHANGE vm: {server.pk}, from: {person.uuid}, to: {stranger.uuid}]"
     history = IPAddressHistory.objects.order_by("pk").values_list("action", "user_id", "action_reason")
     assert list(history) == [
-        ("disassociate", person.uuid, reason),
-        ("associate", stranger.uuid, reason),
+        *[("disassociate", person.uuid, reason)] * 2,
+        *[("associate", stranger.uuid, reason)] * 2,
     ]

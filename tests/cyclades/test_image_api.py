@@ -10,6 +10,9 @@ from urllib.parse import quote, unquote
 import pytest
 from django.test import Client
 
+from astakos import public as astakos
+from cyclades.logic import image_changes, images
+from synnefo.errors import BadRequest
 from tests.cyclades.image_fixtures import STORE, ImageUser
 from tests.cyclades.test_network_api import fault
 
@@ -333,6 +336,19 @@ def test_metadata_of_the_file_does_not_touch_the_image(owner: ImageUser, registe
     assert [image["id"] for image in detail(owner)] == [registered_image]
 
 
+def test_the_limit_of_metadata_holds_for_what_two_requests_make_together(
+    owner: ImageUser, registered_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = astakos.authenticate(owner.token)
+    first, second = ({f"{word}{n}": "v" for n in range(20)} for word in "ab")
+    seen = images.get_image(acting, registered_image)
+    image_changes.set_properties(acting, image_id=registered_image, properties=first)
+    with monkeypatch.context() as patch, pytest.raises(BadRequest, match="at most 32"):
+        patch.setattr(images, "get_image", lambda *_: seen)
+        image_changes.set_properties(acting, image_id=registered_image, properties=second)
+    assert images.get_image(acting, registered_image).properties == {**seen.properties, **first}
+
+
 def test_members(owner: ImageUser, reader: ImageUser, registered_image: str) -> None:
     path = f"images/{registered_image}/members"
     assert owner.api("GET", path).json() == {"members": []}
@@ -346,6 +362,18 @@ def test_members(owner: ImageUser, reader: ImageUser, registered_image: str) -> 
     for _ in range(2):
         assert owner.api("DELETE", f"{path}/{reader.uuid}").status_code == 204
     assert detail(reader) == []
+
+
+def test_members_that_the_store_gave_an_image_do_not_keep_others_from_changing(
+    owner: ImageUser, reader: ImageUser, registered_image: str
+) -> None:
+    url = f"{STORE}/{owner.uuid}/images/debian.diskdump?update"
+    sharing = {"X-Object-Sharing": f"read={owner.uuid}:old%20friends"}
+    assert owner.call("POST", url, headers=sharing).status_code == 202
+    path = f"images/{registered_image}/members"
+    assert owner.api("PUT", f"{path}/{reader.uuid}").status_code == 204
+    assert len(owner.api("GET", path).json()["members"]) == 2
+    assert owner.api("DELETE", f"{path}/{reader.uuid}").status_code == 204
 
 
 def test_members_of_a_public_image_leave_it_public(

@@ -75,7 +75,7 @@ def test_keys_added_at_the_same_time_do_not_exceed_the_limit(person, settings):
 
     def add(number: int) -> bool:
         content = public_key()
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=60)
         try:
             keypairs.create_keypair(credentials, name=f"k{number}", public_key=content)
         except OverLimit:

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.db, pytest.mark.django_db]
 
 PASSWORD = "Sup3rSecretWord"
 #: What a request may take longer than usual.
-SLOWDOWN_SECONDS = 10
+SLOWDOWN_SECONDS = 60
 
 
 @pytest.fixture
@@ -29,7 +29,11 @@ def cache_server(memcached: Memcached, settings) -> Iterator[Memcached]:
     backend = "synnefo.cache.memcached.MemcachedCache"
     # A client that noticed a failure believes in it for a while; the next test must not wait.
     settings.CACHES = {
-        "default": {"BACKEND": backend, "LOCATION": memcached.address, "OPTIONS": {"dead_retry": 0}}
+        "default": {
+            "BACKEND": backend,
+            "LOCATION": memcached.address,
+            "OPTIONS": {"dead_retry": 0, "socket_timeout": 20},
+        }
     }
     yield memcached
     memcached.restart()

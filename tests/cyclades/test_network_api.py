@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from cyclades.logic import value_pools
+from cyclades.logic import network_deletion, networks, value_pools
 from cyclades.models import Backend, BackendNetwork, MacPrefixPool, Network, NetworkState, Port
 from synnefo import clock
 from tests.cyclades.compute_fixtures import Person, holding_of
@@ -258,7 +258,7 @@ def test_delete_waits_for_the_backends_and_may_be_repeated(
     api: NetworkApi, person: Person, private_network: Network, backend: Backend,
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Callable[..., object],
 ) -> None:  # fmt: skip
-    from cyclades.logic import network_projection, networks
+    from cyclades.logic import network_projection
 
     removed: list[list[int]] = []
     monkeypatch.setattr(network_projection, "remove_after_commit", lambda _, ids: removed.append(ids))
@@ -279,9 +279,18 @@ def test_delete_waits_for_the_backends_and_may_be_repeated(
     assert person.usage("cyclades.network.private") == (0, 0)
 
 
-def test_network_that_lost_its_last_backend_stays(private_network: Network) -> None:
-    from cyclades.logic import networks
+def test_network_that_was_moved_meanwhile_gives_its_quota_back_to_who_paid_last(
+    person: Person, stranger: Person, private_network: Network
+) -> None:
+    refund = network_deletion.begin_refund(private_network)
+    networks.charge(stranger.uuid, {stranger.uuid: 1}, action="test")
+    Network.objects.update(userid=stranger.uuid, project=stranger.uuid, action="DESTROY")
+    assert network_deletion.finish_locked(Network.objects.get(), refund)
+    assert person.usage("cyclades.network.private") == (1, 0)
+    assert stranger.usage("cyclades.network.private") == (0, 0)
 
+
+def test_network_that_lost_its_last_backend_stays(private_network: Network) -> None:
     networks.finish_deletion(private_network)
     private_network.refresh_from_db()
     assert not private_network.deleted

@@ -214,6 +214,18 @@ def test_network_modify_moves_the_charge_to_the_new_owner(
     assert Subnet.objects.get().userid == stranger.uuid
 
 
+def test_nothing_is_given_to_a_user_that_is_not_there(
+    private_network: Network, internet: Network, projected: list[object]
+) -> None:
+    for command in (
+        ("network-modify", private_network.pk),
+        ("network-modify", internet.pk),
+        ("port-create", "--network", private_network.pk),
+    ):
+        with pytest.raises(CommandError, match="no user with the uuid nobody@"):
+            run(*command, "--user", "nobody@example.org")
+
+
 def test_network_with_servers_stays_on_its_backend(
     internet: Network, make_server: Callable[..., Server], backend: Backend
 ) -> None:
@@ -297,12 +309,22 @@ def test_pools_that_can_not_be(options: tuple[str, ...], db: None) -> None:
         run("pool-create", "--type", kind, "--size", size, *rest)
 
 
-def test_pool_in_use_is_neither_shrunk_nor_removed(projected: list[object]) -> None:
+def test_pool_of_mac_prefixes_withholds_what_is_unusable_however_it_changes(db: None) -> None:
+    pool = ("--type", "mac-prefix", read("pool-create", "--type", "mac-prefix", "--size", "4096")["id"])
+    run("pool-modify", *pool, "--size", "65536")
+    assert read("pool-show", *pool)["available"] == 16383
+    run("pool-modify", *pool, "--size", "4096", "--base", "b2:00:0")
+    assert read("pool-show", *pool)["available"] == 4095
+
+
+def test_pool_in_use_is_neither_shrunk_nor_renamed_nor_removed(projected: list[object]) -> None:
     pool_id = read("pool-create", "--type", "bridge", "--base", "prv", "--size", "2")["id"]
     for _ in range(2):
         run("network-create", "--flavor", "PHYSICAL_VLAN", "--public")
     with pytest.raises(CommandError):
         run("pool-modify", "--type", "bridge", pool_id, "--size", "1")
+    with pytest.raises(CommandError, match="in use"):
+        run("pool-modify", "--type", "bridge", pool_id, "--base", "vlan")
     with pytest.raises(CommandError, match="in use"):
         run("pool-remove", "--type", "bridge", pool_id, "-f")
 
@@ -358,6 +380,18 @@ def test_port_and_attach_commands(
     with pytest.raises(CommandError, match="--user"):
         run("port-create", "--network", internet.pk)
     run("port-create", "--network", internet.pk, "--user", person.uuid)
+
+
+def test_a_released_floating_ip_is_not_mistaken_for_its_addresss_next_owner(
+    person: Person, stranger: Person, internet: Network, make_server: Callable[..., Server]
+) -> None:
+    old = floating_ips.create(person.credentials)
+    floating_ips.delete(person.credentials, ip_id=old.pk)
+    assert floating_ips.create(stranger.credentials).address == old.address
+    with pytest.raises(CommandError, match="was released"):
+        run("floating-ip-attach", old.pk, "--machine", make_server().pk)
+    with pytest.raises(CommandError, match="was released"):
+        run("port-create", "--network", internet.pk, "--user", person.uuid, "--floating-ip", old.pk)
 
 
 def test_administrators_choose_plain_addresses_of_public_networks_unless_they_are_drained(

@@ -387,6 +387,7 @@ def test_usage_is_of_the_period(nova, person, make_server, flavor):
     assert nova.get(f"os-simple-tenant-usage/{person.uuid}?start=2019-01-01&end=2019-02-01").json() == {
         "tenant_usage": {}
     }
+    assert nova.get("os-simple-tenant-usage?end=0001-01-02").json() == {"tenant_usages": []}
     for bad in ("start=x", "start=2020-01-02&end=2020-01-01"):
         assert fault(nova.get(f"os-simple-tenant-usage/{person.uuid}?{bad}")) == (400, "badRequest")
 

@@ -11,9 +11,10 @@ import pytest
 
 from astakos.models import Holding
 from cyclades.ganeti.opcodes import Opcode
-from cyclades.logic import nova_resize, quota, server_events
+from cyclades.logic import nova_resize, quota, quota_reconciliation, server_change, server_events
 from cyclades.models import Flavor, JobIntent, Server, ServerResize, ServerState, Task
 from synnefo import clock
+from synnefo.errors import BadRequest
 from tests.cyclades.compute_fixtures import Person
 from tests.cyclades.ganeti_fixtures import op_event
 
@@ -144,6 +145,42 @@ def test_what_a_dead_process_left_is_gone_on_with(story: Story, bigger_flavor: F
     assert nova_resize.run_due() == 0
 
 
+def test_a_success_that_was_overtaken_is_no_failure(
+    story: Story, flavor: Flavor, bigger_flavor: Flavor
+) -> None:
+    story.act("resize", {"flavorRef": str(bigger_flavor.pk)})
+    story.job_ends()
+    server = story.server
+    server_events.apply(server, op_event(server, Opcode.INSTANCE_SHUTDOWN, job=99, at=50))
+    assert story.job_ends() == "RESIZE"
+    assert story.shown()[1] == str(flavor.pk)
+    assert (story.server.task, story.server.diagnostics.exists()) == ("RESIZE", False)
+    story.moments = 60
+    assert [story.job_ends() for _ in range(2)] == ["RESIZE", "START"]
+    assert story.shown() == ("VERIFY_RESIZE", str(bigger_flavor.pk))
+    assert story.person.usage("cyclades.cpu") == (bigger_flavor.cpu, 0)
+
+
+def test_one_resize_that_breaks_keeps_no_other_from_going_on(
+    story: Story, bigger_flavor: Flavor, make_server: Callable[..., Server], monkeypatch: Any
+) -> None:
+    story.act("resize", {"flavorRef": str(bigger_flavor.pk)})
+    older = ServerResize.objects.create(old_flavor=bigger_flavor, flavor=bigger_flavor, restart=False)
+    ServerResize.objects.filter(pk=older.pk).update(created=clock.now() - timedelta(hours=1))
+    broken = make_server(resize=older)
+    Server.objects.update(task="", task_job_id=None, serial=None, operstate=ServerState.STOPPED)
+    step = nova_resize._step
+
+    def breaks_once(server: Server, plan: ServerResize) -> Any:
+        if server.pk == broken.pk:
+            raise ValueError("nobody thought of this")
+        return step(server, plan)
+
+    monkeypatch.setattr(nova_resize, "_step", breaks_once)
+    assert nova_resize.run_due() == 2
+    assert story.server.task == "RESIZE"
+
+
 def test_one_resize_at_a_time(story: Story, flavor: Flavor, bigger_flavor: Flavor) -> None:
     assert story.act("revertResize") == 409
     assert story.act("confirmResize") == 204
@@ -178,9 +215,73 @@ def test_who_asks_for_changes_hears_of_every_status(story: Story, bigger_flavor:
     assert story.server.updated > long_ago
 
 
-def test_a_resize_that_finds_no_quota_for_anything_ends(story: Story, bigger_flavor: Flavor) -> None:
+def test_what_was_charged_at_the_beginning_is_enough_to_the_end(story: Story, bigger_flavor: Flavor) -> None:
     story.act("resize", {"flavorRef": str(bigger_flavor.pk)})
     Holding.objects.filter(holder=f"user:{story.person.uuid}").update(limit=0)
+    assert story.person.usage("cyclades.cpu") == (4, 0)
     assert story.job_ends() == "STOP"
-    assert (story.server.task, story.shown()[0]) == ("", "SHUTOFF")
-    assert not ServerResize.objects.exists()
+    assert story.person.usage("cyclades.cpu") == (4, 0)
+    assert [story.job_ends() for _ in range(2)] == ["RESIZE", "START"]
+    assert (story.shown()[0], story.person.usage("cyclades.cpu")) == ("VERIFY_RESIZE", (4, 0))
+
+
+@pytest.mark.parametrize("answer", ["confirmResize", "revertResize"])
+def test_the_larger_flavor_is_charged_until_the_answer(
+    story: Story, flavor: Flavor, bigger_flavor: Flavor, answer: str
+) -> None:
+    other = Flavor.objects.create(cpu=1, ram=bigger_flavor.ram, disk=20, volume_type=flavor.volume_type)
+    story.act("resize", {"flavorRef": str(other.pk)})
+    for _ in range(3):
+        story.job_ends()
+    sizes = ("cyclades.total_cpu", "cyclades.total_ram", "cyclades.cpu", "cyclades.ram")
+    assert [story.person.usage(name)[0] for name in sizes] == [flavor.cpu, other.ram << 20] * 2
+    assert not quota_reconciliation.compare().unsynced
+    Holding.objects.filter(holder=f"user:{story.person.uuid}").update(limit=0)
+    story.act(answer)
+    for step in range(3 if answer == "revertResize" else 0):
+        assert not quota_reconciliation.compare().unsynced, step
+        story.job_ends()
+    kept = other if answer == "confirmResize" else flavor
+    assert story.shown() == ("ACTIVE", str(kept.pk))
+    assert [story.person.usage(name)[0] for name in sizes] == [kept.cpu, kept.ram << 20] * 2
+    assert not quota_reconciliation.compare().unsynced
+
+
+def test_a_server_that_goes_before_the_answer_leaves_nothing_charged(
+    story: Story, bigger_flavor: Flavor
+) -> None:
+    story.act("resize", {"flavorRef": str(bigger_flavor.pk)})
+    for _ in range(3):
+        story.job_ends()
+    server = story.server
+    server_events.apply(server, op_event(server, Opcode.INSTANCE_REMOVE, at=9))
+    assert [story.person.usage(f"cyclades.{name}")[0] for name in ("vm", "total_cpu", "cpu", "ram")] == [
+        0
+    ] * 4
+
+
+def test_a_server_that_does_not_start_again_is_charged_as_stopped(
+    story: Story, bigger_flavor: Flavor
+) -> None:
+    story.act("resize", {"flavorRef": str(bigger_flavor.pk)})
+    assert [story.job_ends(), story.job_ends(), story.job_ends("error")] == ["STOP", "RESIZE", "START"]
+    assert story.shown()[0] == "VERIFY_RESIZE"
+    assert (story.person.usage("cyclades.cpu"), story.person.usage("cyclades.total_cpu")) == ((0, 0), (4, 0))
+
+
+def test_a_server_that_may_not_start_again_is_charged_as_stopped(
+    story: Story, bigger_flavor: Flavor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promise = server_change.promise
+
+    def refuse(server: Server, change: server_change.JobChange, **options: bool) -> JobIntent:
+        if change.task == Task.START:
+            raise BadRequest("not in the project")
+        return promise(server, change, **options)
+
+    monkeypatch.setattr(server_change, "promise", refuse)
+    story.act("resize", {"flavorRef": str(bigger_flavor.pk)})
+    assert [story.job_ends(), story.job_ends()] == ["STOP", "RESIZE"]
+    assert (story.server.task, story.shown()[0]) == ("", "VERIFY_RESIZE")
+    assert story.person.usage("cyclades.cpu") == (0, 0)
+    assert not quota_reconciliation.compare().unsynced

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from cyclades.logic import floating_ips, reconcile_pools, value_pools
 from cyclades.logic.reconcile_pools import Finding, Problem
@@ -44,6 +47,17 @@ def test_addresses_are_marked_as_they_are_used(person: Person, internet: Network
     assert found(fix=True) == expected
     assert found() == []
     assert_pool_agrees_with_rows(internet)
+
+
+def test_networks_in_order_cost_no_query_of_their_own(
+    make_public_network: Callable[..., Network],
+) -> None:
+    # The two kinds of values, and addresses and pools of all networks.
+    for number in range(2):
+        make_public_network(f"203.0.113.{32 * number}/28")
+        with CaptureQueriesContext(connection) as captured:
+            assert found() == []
+        assert sum("SAVEPOINT" not in query["sql"] for query in captured) == 4
 
 
 def test_addresses_outside_the_pools_and_released_ones_do_not_count(

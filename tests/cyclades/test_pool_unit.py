@@ -168,3 +168,9 @@ def test_values_look_as_documented() -> None:
     assert BridgeValues("prv").value(0) == "prv1"
     assert MacPrefixValues("aa:00:0").value(1) == "aa:00:1"
     assert AddressValues("203.0.113.0/24", 2).value(0) == "203.0.113.2"
+
+
+def test_only_what_is_new_is_judged_when_a_pool_grows() -> None:
+    pool, values = BitPool(8192), MacPrefixValues("aa:00:0")
+    pools.reserve_unusable_prefixes(pool, values, start=4096)
+    assert (pool.is_reserved(0), pool.is_reserved(4095), pool.count_free()) == (False, False, 4096)

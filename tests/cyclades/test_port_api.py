@@ -131,6 +131,9 @@ def test_public_network_needs_a_floating_ip(
     assert fault(create(api, internet, fixed_ips=address("203.0.113.2"))) == (404, "itemNotFound")
     floating_ips.create(stranger.credentials, network_id=internet.pk, address="203.0.113.2")
     assert fault(create(api, internet, fixed_ips=address("203.0.113.2"))) == (404, "itemNotFound")
+    Network.objects.update(action="DESTROY")
+    assert fault(create(api, internet)) == (400, "badRequest")
+    Network.objects.update(action="CREATE")
     ip = floating_ips.create(person.credentials, network_id=internet.pk)
     Network.objects.update(drained=True)
     port = create(api, internet, fixed_ips=address(ip.address)).json()["port"]
@@ -300,3 +303,18 @@ def test_administrator_connects_to_a_public_network_without_a_floating_ip(
     assert port.ips.get().address == "203.0.113.2"
     history = IPAddressHistory.objects.get()
     assert (history.action, history.action_reason) == ("associate", f"associate port {port.pk}")
+
+
+def test_ports_on_no_server_have_a_limit(
+    api: NetworkApi, private_network: Network, make_server: Callable[..., Server], settings: object
+) -> None:
+    settings.CYCLADES_MAX_UNATTACHED_PORTS = 1  # type: ignore[attr-defined]
+    create(api, private_network)
+    assert fault(create(api, private_network)) == (413, "overLimit")
+    assert create(api, private_network, device_id=str(make_server().pk)).status_code == 201
+
+
+@pytest.mark.parametrize("number", ["0" * 5000, "0" * 25 + "9" * 30])
+def test_ids_of_absurd_length_are_malformed(api: NetworkApi, number: str) -> None:
+    assert fault(api.post("ports", {"port": {"network_id": number}})) == (400, "badRequest")
+    assert fault(api.get(f"ports?limit={number}")) == (400, "badRequest")

@@ -140,9 +140,10 @@ def test_configured_networks_that_are_gone_are_passed_over(
     assert shape(make_ports(None)) == [(0, private_network.pk, ["10.20.30.2"])]
     settings.CYCLADES_FORCED_SERVER_NETWORKS = [[10**6, private_network.pk]]
     assert shape(make_ports([])) == [(0, private_network.pk, ["10.20.30.3"])]
-    settings.CYCLADES_FORCED_SERVER_NETWORKS = [10**6]
-    with pytest.raises(ServiceUnavailable):
-        make_ports([])
+    for unusable in (10**6, "no network", None):
+        settings.CYCLADES_FORCED_SERVER_NETWORKS = [unusable]
+        with pytest.raises(ServiceUnavailable):
+            make_ports([])
 
 
 def test_drained_network_lets_existing_floating_ips_attach(
@@ -206,6 +207,7 @@ def test_existing_port_is_adopted_with_its_address(
         ({"uuid": {}}, BadRequest),
         ({"port": "x"}, BadRequest),
         ({"uuid": 9999}, NotFound),
+        ({"uuid": 0}, NotFound),
         ({"port": 9999}, NotFound),
         ({"uuid": 1, "fixed_ip": None}, BadRequest),
         ({"uuid": 1, "fixed_ip": "x"}, BadRequest),

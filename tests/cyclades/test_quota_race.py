@@ -26,7 +26,7 @@ def test_fifty_creations_with_a_quota_of_ten_make_exactly_ten(person, backend, c
 
     def create() -> None:
         try:
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=60)
             response = Client(raise_request_exception=False).post(
                 "/cyclades/compute/v2.0/servers",
                 json.dumps({"server": create_body}),

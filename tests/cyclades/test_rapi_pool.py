@@ -117,7 +117,7 @@ def test_an_interrupted_probe_lets_the_next_one_through(pool: RapiPool, clock: C
 
 
 def test_never_more_than_the_limit_at_once() -> None:
-    pool = RapiPool(3, acquire_timeout=10)
+    pool = RapiPool(3, acquire_timeout=120)
     inside, most, lock = 0, 0, threading.Lock()
 
     def work() -> None:

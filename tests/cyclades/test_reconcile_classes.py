@@ -20,6 +20,7 @@ from cyclades.models import (
     Backend,
     BackendNetwork,
     IPAddress,
+    IPPool,
     JobIntent,
     Network,
     NetworkState,
@@ -29,6 +30,7 @@ from cyclades.models import (
     ServerState,
     ServerTag,
     SnapshotJob,
+    Subnet,
     TagStatus,
     Task,
     Volume,
@@ -315,6 +317,22 @@ def test_a_class_of_networks_is_reported_then_mended(case, network, cluster):
     _AFTER_JOBS.get(case, lambda *_: None)(network, live, cluster)
     grow_old()
     assert found(fix=True) == []
+
+
+def test_the_number_of_queries_does_not_grow_with_the_networks(network, backend, cluster):
+    live, counts = cluster.networks[names.network_name(network.pk)], []
+    for more in (0, 3):
+        for _ in range(more):
+            other = Network.objects.create(name="n", flavor="CUSTOM", mac_prefix="aa:00:0", state="ACTIVE")
+            subnet = Subnet.objects.create(network=other, ipversion=4, cidr="10.0.3.0/24")
+            IPPool.objects.create(subnet=subnet, size=200, offset=2)
+            BackendNetwork.objects.create(network=other, backend=backend, operstate=NetworkState.ACTIVE)
+            name = names.network_name(other.pk)
+            cluster.networks[name] = live | {"name": name}
+        with CaptureQueriesContext(connection) as captured:
+            assert found() == []
+        counts.append(len(captured))
+    assert counts[0] == counts[1] <= 6
 
 
 def test_the_command_tells_what_it_found(network, cluster, capsys):

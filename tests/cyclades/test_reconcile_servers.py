@@ -9,8 +9,9 @@ import pytest
 from django.core.management import call_command
 
 from cyclades.ganeti import names, repair
-from cyclades.logic import quota
+from cyclades.logic import quota, reconcile_servers
 from cyclades.models import (
+    Backend,
     Flavor,
     IntentState,
     JobIntent,
@@ -188,6 +189,15 @@ def test_a_stopped_instance_stops_its_server_and_its_charges(server, present, pe
     assert reconcile(capsys, "--fix-all") == {}
 
 
+def test_a_cluster_whose_clock_runs_ahead_is_mended_too(server, present, person, capsys):
+    Server.objects.update(backendtime=clock.now() + timedelta(hours=1))
+    present["oper_state"] = False
+    assert reconcile(capsys, "--fix-unsynced")["unsynced"]["result"] == "mended"
+    server.refresh_from_db()
+    assert server.operstate == ServerState.STOPPED
+    assert reconcile(capsys, "--fix-all") == {}
+
+
 def test_a_resized_instance_changes_the_flavor(server, present, bigger_flavor, person, capsys):
     present["beparams"] = {"vcpus": bigger_flavor.cpu, "maxmem": bigger_flavor.ram}
     reconcile(capsys, "--fix-unsynced-flavors")
@@ -261,6 +271,35 @@ def test_a_task_whose_job_ended_unnoticed_is_ended(server, present, cluster, per
     server.refresh_from_db()
     assert (server.task, server.operstate) == ("", ServerState.STOPPED)
     assert person.usage("cyclades.cpu") == (0, 0)
+
+
+@pytest.mark.parametrize("flags", [("--fix-pending-tasks",), ("--fix-all",)])
+def test_a_device_that_the_guest_did_not_get_is_reported_though_nobody_heard_of_the_job(
+    server, present, cluster, capsys, flags
+):
+    added = add_volume(server, index=1)
+    instance = instance_of(server)
+    cluster.instances[instance["name"]] = instance
+    # What the list of disks shows is mended first, which makes the job's end look old.
+    instance["disk.sizes"][0] += 1024
+    Server.objects.update(task=Task.ATTACH_VOLUME, task_job_id=7)
+    disks = [["add", "-1", {"name": names.disk_name(added.pk)}]]
+    result = [["disk/1", "add"], ["disk/1", "hotplug:failed"]]
+    operation = {"OP_ID": "OP_INSTANCE_SET_PARAMS", "disks": disks}
+    job(cluster, 7, "success", ops=[operation], opresult=[result])
+    reconcile(capsys, *flags)
+    assert f"does not see the new volume {added.pk}" in server.diagnostics.get().message
+    assert Server.objects.get().task == ""
+
+
+def test_an_import_between_two_jobs_is_not_given_up(server, cluster, capsys):
+    Server.objects.update(
+        operstate=ServerState.BUILD, backendopcode="OP_INSTANCE_RENAME", backendjobid=7, updated=clock.now()
+    )
+    job(cluster, 7, "success")
+    assert set(reconcile(capsys, "--fix-all")) == {"building"}
+    Server.objects.update(updated=clock.now() - timedelta(minutes=5))
+    assert set(reconcile(capsys)) == {"stale"}
 
 
 def test_a_task_whose_job_vanished_is_ended_and_its_commission_rejected(server, present, person, capsys):
@@ -348,6 +387,63 @@ def test_a_removal_that_vanished_with_its_instance_is_done(server, cluster, pers
     server.refresh_from_db()
     assert server.deleted
     assert person.usage("cyclades.vm") == (0, 0)
+
+
+def test_a_vanished_job_beside_the_servers_task_leaves_the_task_alone(server, present, cluster):
+    intent = overdue(server, "TAGS_ADD", "tags-add")
+    Server.objects.update(task=Task.STOP, task_job_id=8)
+    repair.run_once()
+    server.refresh_from_db()
+    intent.refresh_from_db()
+    assert (server.task, server.task_job_id, intent.state) == (Task.STOP, 8, IntentState.DONE)
+
+
+def test_an_intent_that_can_not_be_dealt_with_keeps_no_other_waiting(
+    server, make_server, present, cluster, monkeypatch
+):
+    bad = overdue(server, Task.STOP, "shutdown")
+    other = make_server()
+    good = overdue(other, Task.STOP, "shutdown")
+    JobIntent.objects.filter(pk=good.pk).update(job_id=9)
+    Server.objects.filter(pk=other.pk).update(task_job_id=9)
+    job(cluster, 7, "success")
+    job(cluster, 9, "success")
+    event_of = repair.observation.event_of
+
+    def broken(job, **values):
+        if job["id"] == 7:
+            raise ValueError("nobody thought of this")
+        return event_of(job, **values)
+
+    monkeypatch.setattr(repair.observation, "event_of", broken)
+    repair.run_once()
+    other.refresh_from_db()
+    bad.refresh_from_db()
+    assert (other.task, other.operstate) == ("", ServerState.STOPPED)
+    assert bad.last_error == "ValueError: nobody thought of this"
+
+
+@pytest.mark.parametrize("broken", ["password", "answer"])
+def test_a_cluster_that_can_not_be_dealt_with_keeps_no_other_waiting(
+    server, make_server, backend, cluster, monkeypatch, broken
+):
+    bad = make_intent(server, Task.STOP, "shutdown", request_id="bad", attempts=1)
+    other = Backend.objects.create(clustername="z.example", index=1, updated=clock.now())
+    good = make_intent(make_server(backend=other), Task.STOP, "shutdown", request_id="good")
+    JobIntent.objects.update(created=clock.now() - timedelta(hours=1))
+    if broken == "password":
+        Backend.objects.filter(pk=backend.pk).update(password_hash="v2:AAAA")
+    else:
+        monkeypatch.setattr(cluster, "GetJobs", lambda bulk: [{"ops": [{"reason": [["x", "y", 1]]}]}])
+    assert repair.run_once().unreachable == 1
+    good.refresh_from_db()
+    bad.refresh_from_db()
+    assert (good.state, bad.state) == (IntentState.SUBMITTED, IntentState.PENDING)
+
+
+def test_jobs_are_read_before_what_they_did(backend, cluster):
+    reconcile_servers.look(backend)
+    assert cluster.methods() == ["GetJobs", "GetInstances"]
 
 
 def test_old_intents_are_forgotten(server, cluster):

@@ -206,6 +206,12 @@ class TestFloatingIPs:
         assert Port.objects.get(machine=server).ips.get().address == ip.address
         assert person.api.act(make_server(), addFloatingIp=body).status_code == 409
 
+    def test_the_port_is_the_servers_owners(self, person, stranger, make_server, ip):
+        shared = {"project": person.uuid, "shared_to_project": True}
+        server = make_server(userid=stranger.uuid, **shared)
+        assert person.api.act(server, addFloatingIp={"address": ip.address}).status_code == 202
+        assert Port.objects.get(machine=server).userid == stranger.uuid
+
     def test_removing_disconnects_it(self, person, make_server, ip):
         server, other = make_server(), make_server()
         assert person.api.act(server, removeFloatingIp={"address": ip.address}).status_code == 400

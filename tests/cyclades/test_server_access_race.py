@@ -24,7 +24,7 @@ def together(calls: Sequence[Callable[[], object]]) -> Counter[int]:
 
     def run(call: Callable[[], object]) -> None:
         try:
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=60)
             call()
             codes.append(200)
         except SynnefoError as error:
@@ -36,7 +36,7 @@ def together(calls: Sequence[Callable[[], object]]) -> Counter[int]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=180)
     return Counter(codes)
 
 

@@ -177,3 +177,34 @@ def test_the_password_of_the_console_proxy_that_everybody_knows_is_warned_of(set
     assert check_console_proxies(None) == []
     settings.CYCLADES_VNCAUTHPROXY_OPTS = [{"auth_pass": "x"}]
     assert [found.id for found in check_console_proxies(None)] == ["cyclades.E001"]
+
+
+def test_settings_that_no_server_could_be_shown_or_made_with_are_told_of(settings):
+    from cyclades.checks import check_new_servers
+
+    settings.CYCLADES_DEFAULT_SERVER_NETWORKS = ["SNF:ANY_PUBLIC", ["3", 4]]
+    assert check_new_servers(None) == []
+    settings.CYCLADES_SERVERS_FQDN = "snf-%(number)s.example.org"
+    settings.CYCLADES_FORCED_SERVER_NETWORKS = ["SNF:ANY", {}, []]
+    assert [found.id for found in check_new_servers(None)] == ["cyclades.E003"] + ["cyclades.E004"] * 3
+    settings.CYCLADES_SERVERS_FQDN = None
+    settings.CYCLADES_FORCED_SERVER_NETWORKS = []
+    assert check_new_servers(None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BACKEND_PREFIX_ID", "snf"),
+        ("GANETI_CREATEINSTANCE_KWARGS", {}),
+        ("GANETI_FIREWALL_ENABLED_TAG", "firewall:%s"),
+        ("BACKEND_ALLOCATOR_MODULE", "somewhere.else.Allocator"),
+        ("BACKEND_FILTER_ALLOCATOR_FILTERS", ["cyclades.ganeti.allocators.Missing"]),
+    ],
+)
+def test_settings_without_which_no_server_can_be_made_are_told(settings, name, value):
+    from cyclades.checks import check_ganeti_settings
+
+    assert check_ganeti_settings(None) == []
+    setattr(settings, name, value)
+    assert [found.id for found in check_ganeti_settings(None)] == ["cyclades.E002"]

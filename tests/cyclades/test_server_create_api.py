@@ -6,7 +6,9 @@ import base64
 
 import pytest
 
+from cyclades.logic import backends, server_create
 from cyclades.models import Flavor, FlavorAccess, PublicKeyPair, Server, ServerTag
+from synnefo.credentials import Credentials
 from tests.cyclades.compute_fixtures import IMAGE_ID
 
 pytestmark = [pytest.mark.db, pytest.mark.usefixtures("submitted", "backend")]
@@ -267,3 +269,19 @@ def test_image_may_be_left_out_where_a_block_device_has_it(person, create_body):
     device = {"source_type": "image", "uuid": IMAGE_ID, "boot_index": 0, "volume_size": 20}
     body = create_body | {"block_device_mapping_v2": [device]}
     assert person.api.post("servers", {"server": body}).status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_backend_that_is_removed_after_it_was_chosen_is_a_503(person, create, cluster, monkeypatch):
+    allocate = server_create.allocator.allocate
+
+    def allocate_and_remove(**values):
+        backend = allocate(**values)
+        backends.remove_backend(Credentials.administrator(), backend_id=backend.pk)
+        return backend
+
+    monkeypatch.setattr(server_create.allocator, "allocate", allocate_and_remove)
+    response = create()
+    assert (response.status_code, set(response.json())) == (503, {"serviceUnavailable"})
+    assert not Server.objects.exists()
+    assert person.usage("cyclades.vm") == (0, 0)

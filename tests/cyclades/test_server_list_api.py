@@ -6,7 +6,16 @@ import datetime as dt
 
 import pytest
 
-from cyclades.models import Server, ServerDiagnostic, ServerMetadata, ServerTag, Volume
+from cyclades.models import (
+    JobIntent,
+    Server,
+    ServerDiagnostic,
+    ServerMetadata,
+    ServerResize,
+    ServerState,
+    ServerTag,
+    Volume,
+)
 from synnefo import clock
 
 pytestmark = pytest.mark.db
@@ -112,10 +121,31 @@ def test_filters(person, make_server, query, found):
     assert bool(ids(person.api.get(f"servers?{query}"))) is found
 
 
-def test_a_reboot_is_found_by_the_status_that_is_shown(person, make_server):
-    still, asked = make_server(), make_server(task="REBOOT")
-    seen = make_server(backendopcode="OP_INSTANCE_REBOOT", backendjobstatus="running")
-    over = make_server(backendopcode="OP_INSTANCE_REBOOT", backendjobstatus="success")
-    for status, wanted in (("ACTIVE", [still, over]), ("REBOOT", [asked, seen])):
-        answer = person.api.get(f"servers/detail?status={status}").json()["servers"]
-        assert [(s["id"], s["status"]) for s in answer] == [(server.pk, status) for server in wanted]
+@pytest.mark.parametrize(("root", "count"), [("v2.0/", 6), ("v2.1/", 11)])
+def test_every_status_finds_the_servers_that_show_it(person, make_server, flavor, bigger_flavor, root, count):
+    def resized(**values: bool) -> ServerResize:
+        return ServerResize.objects.create(old_flavor=flavor, flavor=bigger_flavor, **values)
+
+    opcode = "OP_INSTANCE_REBOOT"
+    for state in (ServerState.STARTED, ServerState.STOPPED, ServerState.ERROR, ServerState.BUILD):
+        for values in (
+            {}, {"task": "REBOOT"}, {"task": "RESIZE"}, {"rescue": True}, {"resize": resized(settled=True)},
+            {"resize": resized(reverting=True)}, {"resize": resized(), "task": "STOP"},
+            {"backendopcode": opcode, "backendjobstatus": "running"},
+            {"backendopcode": opcode, "backendjobstatus": "success"}, {"deleted": True},
+        ):  # fmt: skip
+            make_server(operstate=state, **values)
+    hard = make_server(task="REBOOT")
+    for number, timeout in enumerate((None, 0)):
+        JobIntent.objects.create(
+            request_id=f"r{number}", server=hard, backend=hard.backend, operation="REBOOT",
+            payload={"body": {} if timeout is None else {"shutdown_timeout": timeout}},
+        )  # fmt: skip
+    path = f"{root}servers/detail?changes-since={(clock.now() - dt.timedelta(minutes=30)):%Y-%m-%dT%H:%M:%SZ}"
+    shown: dict[str, set[str]] = {}
+    for server in person.api.call("GET", path).json()["servers"]:
+        shown.setdefault(server["status"], set()).add(server["id"])
+    assert len(shown) == count
+    for status, wanted in shown.items():
+        found = person.api.call("GET", f"{path}&status={status}").json()["servers"]
+        assert {server["id"] for server in found} == wanted, status

@@ -132,6 +132,14 @@ def test_a_building_server_can_be_destroyed_once_its_deployment_reported():
     require_allowed(ME, server(ServerState.BUILD, Task.BUILD, buildpercentage=1), Task.DESTROY)
 
 
+@pytest.mark.parametrize("who", [ME, ADMIN])
+@pytest.mark.parametrize("action", [Task.DESTROY, Task.REASSIGN])
+def test_a_server_that_is_being_imported_is_not_taken_away(who, action):
+    with pytest.raises(BuildInProgress, match="being imported"):
+        require_allowed(who, server(ServerState.BUILD, backendopcode="OP_INSTANCE_RENAME"), action)
+    require_allowed(who, server(ServerState.STOPPED, backendopcode="OP_INSTANCE_RENAME"), action)
+
+
 def test_a_build_in_progress_is_told_from_a_wrong_state():
     with pytest.raises(BuildInProgress):
         require_allowed(ME, server(ServerState.BUILD, Task.BUILD), Task.START)

@@ -15,7 +15,7 @@ from django.http import HttpResponse
 
 from cyclades.dispatcher import handlers
 from cyclades.ganeti import snapshot_jobs
-from cyclades.models import Backend, ServerMetadata, SnapshotJob, Volume
+from cyclades.models import Backend, Server, ServerMetadata, SnapshotJob, Volume
 from gtools.osprovider import node_config
 from gtools.snapshots.agent import Agent, AgentOptions
 from gtools.snapshots.sources import Places
@@ -83,6 +83,16 @@ def status_of(user: ImageUser, snapshot: dict[str, Any]) -> str:
 def objects(user: ImageUser) -> dict[str, Any]:
     listed = user.call("GET", f"{STORE}/{user.uuid}/snapshots?format=json").json()
     return {entry["name"]: entry for entry in listed}
+
+
+def test_metadata_leave_room_for_what_the_job_adds(owner: ImageUser, volume: Volume) -> None:
+    metadata = {f"k{number}": "v" for number in range(26)}
+    body = {"snapshot": {"volume_id": volume.pk, "metadata": metadata}}
+    assert call(owner, "POST", "snapshots", body).status_code == 400
+    del metadata["k0"]
+    snapshot = create(owner, volume, metadata=metadata)
+    changed = {"snapshot": {"display_name": "renamed"}}
+    assert call(owner, "PUT", f"snapshots/{snapshot['id']}", changed).status_code == 200
 
 
 def test_a_snapshot_is_an_object_and_an_image_from_the_beginning(owner: ImageUser, volume: Volume) -> None:
@@ -342,7 +352,9 @@ def test_a_volume_of_a_shared_server_can_be_copied_by_its_project(
     assert list(told) == [(reader.uuid, "snapshot.done")]
 
 
-def test_an_image_of_a_server_is_a_snapshot_of_its_system_disk(owner: ImageUser, volume: Volume) -> None:
+def test_an_image_of_a_server_is_a_snapshot_of_its_system_disk(
+    owner: ImageUser, volume: Volume, settings
+) -> None:
     url = f"servers/{volume.machine.pk}/action"
     answer = owner.compute("POST", url, {"createImage": {"name": "golden", "metadata": {"k": "v"}}})
     assert (answer.status_code, answer.content) == (202, b"")
@@ -350,6 +362,12 @@ def test_an_image_of_a_server_is_a_snapshot_of_its_system_disk(owner: ImageUser,
     assert answer["Location"].endswith(f"/images/{snapshot['id']}")
     assert (snapshot["display_name"], snapshot["metadata"]["k"]) == ("golden", "v")
     assert owner.compute("POST", url, {"createImage": {}}).status_code == 400
+    settings.CYCLADES_SNAPSHOTS_ENABLED = False
+    assert owner.compute("POST", url, {"createImage": {"name": "x"}}).status_code == 501
+    settings.CYCLADES_SNAPSHOTS_ENABLED = True
+    Server.objects.update(suspended=True)
+    assert owner.compute("POST", url, {"createImage": {"name": "x"}}).status_code == 403
+    Server.objects.update(suspended=False)
     volume.delete()
     assert owner.compute("POST", url, {"createImage": {"name": "x"}}).status_code == 400
 

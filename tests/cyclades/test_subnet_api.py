@@ -37,6 +37,7 @@ def create(api: NetworkApi, network: str, **values: object):
 
 
 def test_create_answers_201_with_all_keys(api: NetworkApi, network: str, person: Person) -> None:
+    before = api.get(f"networks/{network}").json()["network"]["updated"]
     response = create(api, network, name="sub", ip_version=4, enable_dhcp=True, dns_nameservers=["192.0.2.1"])
     assert response.status_code == 201
     subnet = response.json()["subnet"]
@@ -48,7 +49,10 @@ def test_create_answers_201_with_all_keys(api: NetworkApi, network: str, person:
         person.uuid,
     )
     assert subnet["dns_nameservers"] == ["192.0.2.1"]
-    assert api.get(f"networks/{network}").json()["network"]["subnets"] == [subnet["id"]]
+    shown = api.get(f"networks/{network}").json()["network"]
+    assert shown["subnets"] == [subnet["id"]]
+    # Who polls with changes-since hears of it.
+    assert shown["updated"] > before
 
 
 def test_ipv6_has_slaac_and_no_pools(api: NetworkApi, network: str) -> None:

@@ -206,6 +206,24 @@ class TestJobs:
         assert arguments == (f"snf-{server.pk}", ["cyclades:user:/CE/B1+/CE/B2"])
         assert JobIntent.objects.get().state == IntentState.SUBMITTED
 
+    def test_many_long_tags_are_sent_in_parts_that_ganeti_accepts(
+        self, person, make_server, cluster, settings
+    ):
+        settings.CYCLADES_VM_MAX_TAGS = 200
+        server = make_server()
+        tags = [f"{number:03d}{' ' * 57}" for number in range(100)]
+        with self.commit():
+            assert person.api.put(f"servers/{server.pk}/tags", {"tags": tags}).status_code == 200
+        happen(server, Opcode.TAGS_SET, *tags)
+        with self.commit():
+            assert person.api.delete(f"servers/{server.pk}/tags").status_code == 204
+        sent: dict[str, list[str]] = {}
+        for name, (_, part), _ in cluster.calls:
+            assert sum(len(quote(tag, safe="")) + len("&tag=") for tag in part) < 8000
+            sent.setdefault(name, []).extend(part)
+        encoded = [names.encode_tag(f"cyclades:user:{tag}") for tag in tags]
+        assert sent == {"AddInstanceTags": encoded, "DeleteInstanceTags": encoded}
+
     def test_a_tag_waits_until_its_server_is_built(self, person, make_server, cluster):
         server = make_server(operstate=ServerState.BUILD, task=Task.BUILD, task_job_id=100)
         with self.commit():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from astakos import public as astakos
 from cyclades.logic import statistics
 from cyclades.models import Network, PublicKeyPair, ServerState, Task
 from synnefo import stats_token
+from tests.cyclades.compute_fixtures import SAMPLE_IMAGE
 
 pytestmark = pytest.mark.db
 
@@ -162,12 +165,25 @@ class TestStatistics:
             "spawned_servers": 3, "active_servers": 2, "spawned_networks": 1,
         }  # fmt: skip
 
-    def test_details_are_for_permitted_groups(self, call, person, make_server, cluster, monkeypatch):
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("path", ["admin/stats", "admin/stats/simple"])
+    def test_strangers_do_not_make_the_database_count_again(self, call, django_assert_num_queries, path):
+        first = call(None, "GET", path).json()
+        with django_assert_num_queries(0):
+            assert call(None, "GET", path).json() == first
+
+    def test_details_are_for_permitted_groups(self, call, person, cluster, backend, monkeypatch):
         assert call(None, "GET", "admin/stats/detail").status_code == 401
         denied = call(person, "GET", "admin/stats/detail")
         assert (denied.status_code, denied.json()["forbidden"]["code"]) == (403, 403)
+        permitted = replace(person.credentials, roles=frozenset({"admin-stats"}))
+        monkeypatch.setattr(astakos, "authenticate_request", lambda _: permitted)
+        shown = call(person, "GET", f"admin/stats/detail?backend={backend.pk}")
+        assert list(shown.json()["clusters"]) == [backend.clustername]
+        for unknown in ("none", "9" * 5000, "a%00"):
+            assert call(person, "GET", f"admin/stats/detail?backend={unknown}").status_code == 400
 
-    def test_details_hold_every_section(self, make_server, cluster, backend, internet):
+    def test_details_hold_every_section(self, make_server, cluster, backend, internet, monkeypatch):
         make_server(operstate=ServerState.BUILD, task=Task.BUILD)
         make_server(operstate=ServerState.ERROR)
         cluster.nodes = [
@@ -183,6 +199,9 @@ class TestStatistics:
         assert found["ip_pools"]["active"] == {"count": 1, "free": 5, "total": 5}
         assert found["networks"] == {"CUSTOM": {"active": 1, "error": 0}}
         assert found["images"] == {"unknown:unknown:unknown": 2}
+        monkeypatch.setattr(statistics.images, "list_images", lambda credentials: [SAMPLE_IMAGE])
+        shown = statistics.detailed_statistics(sections=["images"])
+        assert shown["images"] == {"user:unknown:unknown": 2}
         assert list(statistics.detailed_statistics(backend=backend)) == [
             "datetime", "clusters", "servers", "images",
         ]  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+from django.db import OperationalError
 
 from cyclades.logic import vmapi
 from synnefo.errors import NotFound
@@ -23,7 +24,7 @@ def test_parameters_are_given_out_once_without_a_token(client):
     url = vmapi.publish({"img_passwd": "word", "img_id": "null"})
     first = client.get(path_of(url))
     assert (first.status_code, first["Content-Type"]) == (200, "application/json")
-    assert json.loads(first.content) == {"img_passwd": "word", "img_id": "null"}
+    assert json.loads(first.getvalue()) == {"img_passwd": "word", "img_id": "null"}
     assert client.get(path_of(url)).status_code == 404
 
 
@@ -38,6 +39,20 @@ def test_other_verbs_are_refused(client, method):
     url = path_of(vmapi.publish({"a": "b"}))
     assert client.generic(method, url).status_code == 405
     assert client.get(url).status_code == 200
+
+
+def test_an_answer_that_breaks_off_can_be_asked_for_again(client, db):
+    key = vmapi.new_key()
+    url = path_of(vmapi.publish({"a": "b"}, key=key))
+    broken = client.get(url)
+    assert client.get(url).status_code == 404
+    next(iter(broken.streaming_content))
+    broken.close()
+    again = client.get(url)
+    assert (again.getvalue(), again["Content-Length"]) == (b'{"a": "b"}', "10")
+    again.close()
+    assert not vmapi.cache.get(vmapi._entry(key))
+    assert client.get(url).status_code == 404
 
 
 def test_unknown_path_is_a_bad_request(client):
@@ -56,6 +71,9 @@ def test_parameters_expire(settings):
     settings.VMAPI_TIMEOUT = 0
     key = vmapi.new_key()
     vmapi.publish({"a": "b"}, key=key)
+    # Not before their job is submitted: its cluster may be away.
+    assert vmapi.cache.get(vmapi._entry(key))
+    vmapi.renew(key)
     with pytest.raises(NotFound):
         vmapi.take(key)
 
@@ -79,7 +97,7 @@ def test_of_many_readers_one_wins(db):
     barrier = threading.Barrier(16)
 
     def read() -> None:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=60)
         try:
             won.append(vmapi.take(key))
         except NotFound:
@@ -107,6 +125,15 @@ def test_a_created_server_has_its_secrets_in_the_cache_before_its_job(
         sealed = JobIntent.objects.get(pk=intent_id).payload["vmapi"]
         taken.append(json.loads(vmapi.take(crypto.decrypt(sealed, vmapi.KEY_PURPOSE))))
 
+    intend, refused = jobs.intend, []
+
+    def intend_at_the_second_attempt(**values: object) -> object:
+        if not refused:
+            refused.append(values)
+            raise OperationalError("database is locked")
+        return intend(**values)
+
+    monkeypatch.setattr(jobs, "intend", intend_at_the_second_attempt)
     monkeypatch.setattr(jobs, "_submit_after_commit", submit)
     body = create_body | {"user_data": "aGk=", "personality": [{"path": "/a", "contents": "aGk="}]}
     answer = person.api.post("servers", {"server": body}).json()["server"]

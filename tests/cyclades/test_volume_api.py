@@ -315,6 +315,18 @@ def attach(person, server: Server, volume: Volume | int):
     )
 
 
+def test_lists_have_pages_where_they_are_asked_for(volume_api, make_volume):
+    expected, found, path = [str(make_volume().pk) for _ in range(3)], [], "volumes?limit=2"
+    while path:
+        document = volume_api.get(path).json()
+        found += [volume["id"] for volume in document["volumes"]]
+        links = document.get("volumes_links")
+        path = links[0]["href"].partition("/volume/v2.0/")[2] if links else ""
+    assert found == expected
+    assert len(volume_api.get("volumes/detail").json()["volumes"]) == 3
+    assert volume_api.get("volumes?limit=x").status_code == 400
+
+
 def test_attach_answers_with_the_attachment_and_marks_the_volume(person, host, make_volume, volume_api):
     volume = make_volume(backendjobid=9)
     answer = attach(person, host, volume)
@@ -352,10 +364,12 @@ def test_attach_refuses_what_does_not_fit(person, host, make_volume, make_server
     )
 
 
-def test_shared_things_join_only_within_their_project(person, host, make_volume, stranger):
+def test_shared_things_join_only_within_their_project(person, host, make_volume, stranger, volume_api):
     volume = make_volume(userid=stranger.uuid, project=person.uuid, shared_to_project=True, charged=False)
     Server.objects.filter(pk=host.pk).update(project="another")
     assert fault(attach(person, host, volume))[0] == 400
+    Server.objects.filter(pk=host.pk).update(shared_to_project=True)
+    assert volume_api.create(server_id=host.pk).status_code == 400
     Server.objects.filter(pk=host.pk).update(project=person.uuid)
     assert attach(person, host, volume).status_code == 202
 

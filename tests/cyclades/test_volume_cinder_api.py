@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from cyclades.ganeti.opcodes import Opcode
@@ -85,14 +87,15 @@ def test_lists_have_pages_that_link_to_the_next(cinder, make_volume, client, per
         path = links[0]["href"].partition("/volume/v3/")[2] if links else ""
     assert found == expected
     assert ids(cinder.get("volumes?sort=id:asc&offset=3")) == sorted(expected)[3:]
-    assert (
-        ids(cinder.get(f"volumes?sort_key=id&sort_dir=asc&marker={sorted(expected)[2]}"))
-        == sorted(expected)[3:]
-    )
+    last = cinder.get(f"volumes?sort_key=id&sort_dir=asc&with_count=true&marker={sorted(expected)[2]}")
+    assert (ids(last), last.json()["count"]) == (sorted(expected)[3:], 5)
 
 
 def test_queries_that_make_no_sense(cinder):
-    for query in ["sort=colour", "sort_key=id&sort_dir=up", "limit=x", "marker=x", "metadata=x", "offset=-1"]:
+    queries = ["sort=colour", "sort_key=id&sort_dir=up", "limit=x", "marker=x", "metadata=x", "offset=-1"]
+    for items in ('{"a\\u0000": "b"}', '{"a": "\\ud800"}', "[" * 3000, '{"a": 1}'):
+        queries.append(f"metadata={quote(items)}")
+    for query in queries:
         assert cinder.get(f"volumes?{query}").status_code == 400
 
 

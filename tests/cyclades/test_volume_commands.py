@@ -8,7 +8,8 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from cyclades.models import JobIntent, Task, Volume, VolumeStatus
+from cyclades.management import waiting
+from cyclades.models import Task, Volume, VolumeStatus
 from tests.cyclades.compute_fixtures import GIB
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.usefixtures("submitted")]
@@ -22,11 +23,6 @@ def run(*words: str) -> str:
 
 def rows(*words: str) -> list[dict[str, object]]:
     return json.loads(run(*words, "--output-format", "json"))
-
-
-def no_wait(host) -> None:
-    """Let jobs look refused for now, so that commands don't wait for Ganeti."""
-    JobIntent.objects.filter(server=host).update(last_error="the cluster is away")
 
 
 def test_a_volume_is_created_shown_changed_and_removed(person, detachable_type):
@@ -64,13 +60,10 @@ def test_a_volume_is_created_shown_changed_and_removed(person, detachable_type):
     ],
 )
 def test_jobs_of_servers_are_begun(host, make_volume, monkeypatch, command, status, task):
-    from cyclades.ganeti import jobs
-
-    monkeypatch.setattr(jobs, "_submit_after_commit", lambda *arguments: no_wait(host))
+    monkeypatch.setattr(waiting, "_SUBMISSION_SECONDS", 0.0)
     on_it = {} if command == "volume-attach" else {"machine": host, "index": 1, "status": VolumeStatus.IN_USE}
     volume = make_volume(backendjobid=9, **on_it)
     options = ["--server", str(host.pk)] if command == "volume-attach" else ["-f"]
-    no_wait(host)
     run(command, str(volume.pk), "--wait", "False", *options)
     volume.refresh_from_db()
     host.refresh_from_db()

@@ -29,7 +29,7 @@ def together(*calls: Callable[[], Any]) -> list[str]:
 
     def run(index: int, call: Callable[[], Any]) -> None:
         try:
-            barrier.wait(20)
+            barrier.wait(60)
             call()
             ends[index] = "done"
         except (BadRequest, Conflict):
@@ -41,7 +41,7 @@ def together(*calls: Callable[[], Any]) -> list[str]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(180)
     return ends
 
 

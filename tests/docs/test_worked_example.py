@@ -20,9 +20,11 @@ GUIDES = (
     "docs/users/getting-started.md",
     "docs/users/object-storage.md",
     "docs/users/images.md",
+    "docs/users/networks.md",
     "docs/users/servers.md",
     "docs/users/volumes.md",
     "docs/administrators/cyclades.md",
+    "docs/administrators/networks.md",
     "docs/administrators/identity-example.md",
 )
 #: A line that no command of the guide prints; it follows the output of each block.

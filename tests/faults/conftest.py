@@ -9,7 +9,7 @@ import pytest
 from tests.benchmarks.site import Site
 from tests.conftest import started
 
-HEAD_SECONDS = 3
+HEAD_SECONDS = 5
 
 
 @pytest.fixture(scope="package")
@@ -18,6 +18,7 @@ def impatient_site() -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYNNEFO_HEAD_SECONDS", str(HEAD_SECONDS))
         patch.setenv("SYNNEFO_SILENCE_SECONDS", "8")
+        patch.setenv("SYNNEFO_BODY_SECONDS", "5")
         site = started(lambda: Site(filled=False))
     yield site
     site.stop()

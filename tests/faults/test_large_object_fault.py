@@ -45,9 +45,10 @@ def test_memory_does_not_grow_with_the_object(impatient_site: Site) -> None:
     site = impatient_site
     token = {"X-Auth-Token": site.credentials["token"]}
     path = f"/pithos/object-store/v1/{site.credentials['uuid']}/big"
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=120)
 
     def ask(method: str, target: str, **extra: object) -> http.client.HTTPResponse:
+        # One for each request: the server ends idle ones.
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=120)
         connection.request(method, target, **extra)  # type: ignore[arg-type]
         return connection.getresponse()
 

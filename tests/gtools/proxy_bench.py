@@ -46,12 +46,12 @@ class ProxyThread:
         self.run(self.proxy.start())
 
     def run(self, what: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(120)
 
     def stop(self) -> None:
         self.run(self.proxy.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def ask_raw(self, data: bytes, *, tls: ssl.SSLContext | None = None, end: bool = False) -> bytes:
@@ -76,7 +76,7 @@ class ProxyThread:
         """Wait until so many sessions are left."""
 
         async def wait() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while self.proxy.sessions != sessions:
                     await asyncio.sleep(0.01)
 

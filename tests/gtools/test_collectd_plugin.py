@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from gtools.collectd.samples import CLOCK_TICKS, CpuSample, NicSample, cpu_samples, nic_samples
+from stats.logic import rrd
+from stats.logic.graphs import GRAPHS
 from tests.lab.instance import wait_until
 from tests.lab.packages import why_missing
+from tests.stats.conftest import seal
+from tests.stats.rrd_files import needs_rrdtool
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTD = "/usr/sbin/collectd"
@@ -122,7 +126,9 @@ def guest(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(180)
-def test_collectd_writes_a_real_guests_statistics_where_the_stats_service_reads_them(guest: Path) -> None:
+def test_collectd_writes_a_real_guests_statistics_where_the_stats_service_reads_them(
+    guest: Path, client: Client, settings
+) -> None:
     def has_run() -> bool:
         found = list(cpu_samples(str(guest / "pid")))
         return bool(found) and found[0].instance == "snf-9"
@@ -144,10 +150,17 @@ def test_collectd_writes_a_real_guests_statistics_where_the_stats_service_reads_
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         assert "rror" not in (guest / "collectd.log").read_text()
-    if shutil.which("rrdtool"):
-        info = [subprocess.check_output(["rrdtool", "info", str(path)], text=True) for path in files]
-        assert 'ds[value].type = "DERIVE"' in info[0]
-        assert all(f'ds[{name}].type = "DERIVE"' in info[1] for name in ("rx", "tx"))
+    needs_rrdtool()
+    info = [subprocess.check_output(["rrdtool", "info", str(path)], text=True) for path in files]
+    assert 'ds[value].type = "DERIVE"' in info[0]
+    assert all(f'ds[{name}].type = "DERIVE"' in info[1] for name in ("rx", "tx"))
+    settings.RRD_PREFIX = str(guest / "rrd")
+    assert rrd.present_values(rrd.cpu_file("snf-9"), until=rrd.deadline()).keys() == {"value"}
+    rates = rrd.present_values(rrd.interface_files("snf-9")[0], until=rrd.deadline())
+    assert rates.keys() == {"rx", "tx"}
+    for graph in GRAPHS:
+        answer = client.get(f"/stats/v1.0/{graph}/{seal('snf-9')}")
+        assert (answer.status_code, answer["Content-Type"]) == (200, "image/png"), graph
 
 
 def _collectd_settings(tree: Path) -> Path:

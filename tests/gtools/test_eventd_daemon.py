@@ -277,7 +277,7 @@ def test_full_spool_loses_nothing(
     assert daemon.waiting() == 5
     daemon.close()
     again = start(spool_limit=5)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     told: list[tuple[int, str]] = []
     while len(told) < 8 and time.monotonic() < end:
         again.run_once(0.2)
@@ -333,6 +333,39 @@ def test_jobs_that_ended_and_were_archived_while_down_are_told_once(
     assert statuses(broker) == [(9999, "success"), (10_001, "error")]
 
 
+def test_archive_is_read_when_the_queue_could_not_be_read_at_first(
+    master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
+) -> None:
+    first = start()
+    master.write_ops(1, shutdown("success"))
+    first.run_once(1.0)
+    first.close()
+    master.write_ops(2, shutdown("success"))
+    archive(master, 2)
+    again = start()
+    away = master.folder / "away"
+    master.queue_dir.rename(away)
+    again.run_once()
+    away.rename(master.queue_dir)
+    again.run_once()
+    assert statuses(broker) == [(1, "success"), (2, "success")]
+
+
+def test_nothing_is_told_while_the_cluster_has_no_name(
+    master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
+) -> None:
+    name = master.ssconf_dir / "ssconf_cluster_name"
+    text = name.read_text()
+    name.write_text("")
+    master.write_ops(1, shutdown("success"))
+    daemon = start()
+    daemon.run_once()
+    assert statuses(broker) == []
+    name.write_text(text)
+    daemon.run_once()
+    assert statuses(broker) == [(1, "success")]
+
+
 def test_job_archived_between_notice_and_reading_is_told(
     master: FakeMaster, broker: Client, start: Callable[..., EventDaemon]
 ) -> None:
@@ -378,7 +411,7 @@ def test_watchers_notice_renamed_files(master: FakeMaster, watcher_class: Any) -
         master.write_ops(1, shutdown("queued"))
         (master.queue_dir / "serial").write_text("5")
         found: set[int] = set()
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while not found and time.monotonic() < end:
             found |= watcher.wait(1.0)
         assert found == {1}
@@ -415,10 +448,10 @@ class Daemon:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -431,7 +464,7 @@ def test_process_tells_readiness_and_health_and_stops_cleanly(master: FakeMaster
     address = str(master.folder / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(address)
-        notify.settimeout(20)
+        notify.settimeout(120)
         daemon = Daemon(master, f"embedded://{master.folder}/broker", notify=address)
         assert notify.recv(1000) == b"READY=1"
         assert b"WATCHDOG=1" in notify.recv(1000)
@@ -442,7 +475,8 @@ def test_process_tells_readiness_and_health_and_stops_cleanly(master: FakeMaster
         master.write_ops(1, shutdown("success"))
         assert wait_for(lambda: broker.queue_length("all") == 1)
         assert daemon.end() == 0
-        assert notify.recv(1000) == b"STOPPING=1" or notify.recv(1000) == b"STOPPING=1"
+        while (said := notify.recv(1000)) != b"STOPPING=1":
+            assert b"WATCHDOG=1" in said
     assert not (master.folder / "pid").exists()
 
 
@@ -464,7 +498,7 @@ def test_killed_again_and_again_it_loses_nothing(master: FakeMaster, broker: Cli
         return {number for number, status in told if status == "success"} == set(range(1, jobs + 1))
 
     try:
-        assert wait_for(all_told, 30)
+        assert wait_for(all_told)
     finally:
         daemon.end()
 

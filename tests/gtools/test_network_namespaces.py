@@ -5,6 +5,7 @@ That a frame is dropped is shown by one that is sent after it, on the same way, 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import secrets
@@ -123,7 +124,7 @@ def plug(node: Node) -> Iterator[MakeGuest]:
         if ifup:
             node.ifup(guest, **environment)
             # Both ends must have carrier before frames pass.
-            wait_until(guest.has_carrier, timeout=30, what="carrier")
+            wait_until(guest.has_carrier, timeout=120, what="carrier")
         return guest
 
     yield make
@@ -183,6 +184,16 @@ def passes(sender: NetworkGuest, receiver: NetworkGuest, frame: bytes, proof: by
     raise AssertionError("not even the frame that is allowed has arrived")
 
 
+def arrives(sender: NetworkGuest, receiver: NetworkGuest, frame: bytes) -> bool:
+    """Whether a frame arrives when it is sent again and again, as real ones are; the first may be lost."""
+    with receiver.wire() as incoming, sender.wire() as outgoing:
+        for _ in range(10):
+            outgoing.send(frame)
+            if receive(incoming, lambda seen: seen == frame, 3.0) is not None:
+                return True
+    return False
+
+
 # Addresses
 
 
@@ -209,8 +220,11 @@ def test_a_guest_gets_its_own_address_and_nobody_else_does(node: Node, plug: Mak
         assert again[46:50] == own[46:50] and again[70:76] == packets.mac_bytes(guest.mac)
         # Requests never reach the bridge, so no other server could answer.
         proof = datagram("10.0.3.7", b"proof", mac=guest.mac)
-        wire.send(proof)
-        seen = receive(other, lambda frame: frame == proof or frame[36:38] == b"\x00\x43")
+        for _ in range(10):
+            wire.send(proof)
+            seen = receive(other, lambda frame: frame == proof or frame[36:38] == b"\x00\x43", 3.0)
+            if seen is not None:
+                break
         assert seen == proof
 
 
@@ -291,8 +305,7 @@ def test_own_frames_pass(pair: tuple[NetworkGuest, NetworkGuest]) -> None:
         arp(guest.mac, "10.0.3.21"),
         packets.neighbour_advertisement(guest.mac, address6(guest.mac)),
     ]
-    proof = datagram("10.0.3.21", b"proof", mac=guest.mac)
-    assert all(passes(guest, other, frame, proof) for frame in frames)
+    assert [arrives(guest, other, frame) for frame in frames] == [True] * len(frames)
 
 
 # Firewall profiles
@@ -413,7 +426,6 @@ def test_a_routed_guest_is_reached_and_cannot_forge(node: Node, plug: MakeGuest)
     # Asked for its gateway, the node answers with the device's own address: proxy ARP.
     with guest.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         here.bind(("203.0.113.7", 4000))
-        here.settimeout(30)
         script = (
             "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
             "s.bind(('10.0.3.1', 4000))\nprint('up', flush=True)\n"
@@ -424,8 +436,7 @@ def test_a_routed_guest_is_reached_and_cannot_forge(node: Node, plug: MakeGuest)
         with guest.wire() as wire:
             device = node.run(["cat", f"/sys/class/net/{guest.device}/address"]).stdout.strip()
             wire.send(datagram("203.0.113.8", b"forged", mac=guest.mac, to="10.0.3.1", target=device))
-        here.sendto(b"hello", ("10.0.3.1", 4000))
-        assert here.recv(99) == b"('203.0.113.7', 4000)"
+        assert _echo(here, "10.0.3.1") == b"('203.0.113.7', 4000)"
         server.wait()
     _talks_by_ipv6(node, guest)
     node.run(["ip", "link", "delete", guest.device])
@@ -433,6 +444,16 @@ def test_a_routed_guest_is_reached_and_cannot_forge(node: Node, plug: MakeGuest)
     assert guest.device not in node.run(["ip", "rule"]).stdout
     assert "10012" not in node.run(["ip", "rule"]).stdout
     assert guest.device not in node.ruleset()
+
+
+def _echo(here: socket.socket, to: str) -> bytes:
+    """Say hello until somebody answers, as the first datagrams may be lost."""
+    here.settimeout(3)
+    for _ in range(20):
+        here.sendto(b"hello", (to, 4000))
+        with contextlib.suppress(TimeoutError):
+            return here.recv(99)
+    raise AssertionError("no answer")
 
 
 def _talks_by_ipv6(node: Node, guest: NetworkGuest) -> None:
@@ -446,7 +467,6 @@ def _talks_by_ipv6(node: Node, guest: NetworkGuest) -> None:
 
     wait_until(ready, timeout=60, what="IPv6 address and route")
     with guest.open_socket(socket.AF_INET6, socket.SOCK_DGRAM) as here:
-        here.settimeout(30)
         script = (
             "import socket\ns = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n"
             "s.bind(('2001:db8:ff::1', 4000))\nprint('up', flush=True)\n"
@@ -454,8 +474,7 @@ def _talks_by_ipv6(node: Node, guest: NetworkGuest) -> None:
         )
         server = node.spawn([sys.executable, "-I", "-S", "-c", script], log="udp6.log")
         node.wait_for(lambda: "up" in node.log_tail("udp6.log"), child=server, log="udp6.log")
-        here.sendto(b"hello", ("2001:db8:ff::1", 4000))
-        assert here.recv(99) == str(own).encode()
+        assert _echo(here, "2001:db8:ff::1") == str(own).encode()
         server.wait()
 
 

@@ -29,6 +29,7 @@ from tests.gtools.disk_images import (
     root_tree,
     store_object,
 )
+from tests.lab.instance import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -165,8 +166,13 @@ def test_progress_is_told(node: Node, linux_disk: Path) -> None:
 
 def test_no_loop_device_or_mount_is_left(node: Node, linux_disk: Path) -> None:
     deploy_linux(node, linux_disk)
-    used = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
-    assert str(node.disk) not in used
+
+    def is_free() -> bool:
+        used = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
+        return str(node.disk) not in used
+
+    # The kernel detaches it after its last user has gone.
+    wait_until(is_free, timeout=60, what="detaching the loop device")
     assert "snf-image-" not in Path("/proc/mounts").read_text()
 
 
@@ -579,7 +585,7 @@ import sys, time
 from gtools.osprovider.loop import loop_device
 with loop_device(sys.argv[1], 4096, 65536) as device:
     print(device, flush=True)
-    time.sleep(60)
+    time.sleep(300)
 """
 
 
@@ -592,8 +598,13 @@ def test_killed_deployment_leaves_no_loop_device(node: Node) -> None:
         device = process.stdout.readline().strip()
         assert device.startswith("/dev/loop")
         process.kill()
-    used = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
-    assert str(node.disk) not in used
+
+    def is_free() -> bool:
+        used = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
+        return str(node.disk) not in used
+
+    # The kernel detaches it after its last user has gone.
+    wait_until(is_free, timeout=60, what="detaching the loop device")
 
 
 def test_loop_device_shows_its_part_only(node: Node) -> None:

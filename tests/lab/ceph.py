@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import subprocess
 import uuid
 
-from tests.lab.instance import Instance, Unavailable, free_ports, run_tool
+from tests.lab.instance import Instance, LabError, Unavailable, free_ports, run_tool, wait_until
+
+log = logging.getLogger(__name__)
 
 _PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool")
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -98,11 +101,23 @@ class Ceph(Instance):
         self.tool("ceph-mon", "--mkfs", "-i", "a", "--monmap", str(folder / "monmap"))
         self._start_mon()
         identity = str(uuid.uuid4())
-        self.tool("ceph", "osd", "new", identity)
+        self._ask("osd", "new", identity)
         self.tool("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", identity)
         # Left to the OSD this fails now and then: it speaks before the monitor has told it the cluster's id.
-        self.tool("ceph", "osd", "crush", "add", "osd.0", "1.0", "root=default", "host=lab")
+        self._ask("osd", "crush", "add", "osd.0", "1.0", "root=default", "host=lab")
         self._start_osd()
+
+    def _ask(self, *command: str) -> None:
+        """Tell the monitor something that may be told twice: on a busy machine it refuses now and then."""
+        wait_until(lambda: self._accepts(command), timeout=120, what=" ".join(command), interval=1)
+
+    def _accepts(self, command: tuple[str, ...]) -> bool:
+        try:
+            self.tool("ceph", *command)
+        except LabError as error:
+            log.warning("%s", error)
+            return False
+        return True
 
     def _start_mon(self) -> None:
         self._mon = self.spawn_process(["ceph-mon", "-f", "-c", self.conf, "-i", "a"], log="mon.out")

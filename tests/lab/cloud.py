@@ -70,7 +70,7 @@ class Cloud(Instance):
         self.ipv6 = ipv6
         self.port = port or free_ports(1)[0]
         self.console_port = free_ports(1)[0]
-        self.database = PostgreSQL()
+        self.database = PostgreSQL(crashes=True)
         self.broker = RabbitMQ()
         self.cache = Memcached()
         self.clusters = [self._make_cluster() for _ in range(clusters)]
@@ -142,7 +142,11 @@ class Cloud(Instance):
         for name in ("blocks", "logs", "rescue"):
             (self.directory / name).mkdir()
         (self.directory / "rescue" / RESCUE_IMAGE).write_bytes(bytes(1 << 20))
-        cache = {"BACKEND": "synnefo.cache.memcached.MemcachedCache", "LOCATION": self.cache.address}
+        cache = {
+            "BACKEND": "synnefo.cache.memcached.MemcachedCache",
+            "LOCATION": self.cache.address,
+            "OPTIONS": {"socket_timeout": 20},  # a busy machine is no failure
+        }
         database = {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": "synnefo",
@@ -384,7 +388,6 @@ class SimulatedCloud(Cloud):
             "DISPATCHER_RECONCILE_QUIET_SECONDS": 10,
             "CYCLADES_DEFAULT_SERVER_NETWORKS": [],
             "CYCLADES_FORCED_SERVER_NETWORKS": ["SNF:ANY_PUBLIC_IPV4"],
-            "RAPI_CONNECT_TIMEOUT": 3,
             "RAPI_READ_TIMEOUT": 10,
         }
 

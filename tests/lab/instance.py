@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -25,6 +26,8 @@ from types import TracebackType
 from typing import Any, Self
 
 _PR_SET_PDEATHSIG = 1
+#: Between the consoles' ports of clusters and those of console proxies.
+_FIRST_PORT, _WORKERS, _PORTS_OF_WORKER = 15_000, 8, 600
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,14 +83,26 @@ def is_alive(pid: int, ticks: int) -> bool:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """``count`` TCP ports that were free a moment ago, all different."""
+    """``count`` TCP ports that were free a moment ago, all different.
+
+    Of those that the kernel gives to nobody by itself, as a connection that anybody opens before the caller
+    listens would take one of the others; and each process of a shared test run has some for itself.
+    """
     with contextlib.ExitStack() as stack:
-        sockets = []
-        for _ in range(count):
-            handle = stack.enter_context(socket.socket())
-            handle.bind((host, 0))
-            sockets.append(handle)
-        return [handle.getsockname()[1] for handle in sockets]
+        return [_bind_somewhere(stack.enter_context(socket.socket()), host) for _ in range(count)]
+
+
+def _bind_somewhere(handle: socket.socket, host: str) -> int:
+    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0) % _WORKERS
+    first = _FIRST_PORT + worker * _PORTS_OF_WORKER
+    first_of_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    if first + _PORTS_OF_WORKER <= first_of_kernel:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                handle.bind((host, first + secrets.randbelow(_PORTS_OF_WORKER)))
+                return int(handle.getsockname()[1])
+    handle.bind((host, 0))
+    return int(handle.getsockname()[1])
 
 
 def wait_until(ready: Callable[[], bool], *, timeout: float, what: str, interval: float = 0.1) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.lab.instance import Instance, Unavailable, free_ports, run_tool
 
 #: Durability is worth nothing in a cluster that is thrown away: these settings save most of the time.
-_THROWN_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_THROWN_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "jit": "off"}
 _SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
@@ -36,16 +36,19 @@ def binary_directory() -> Path:
 class PostgreSQL(Instance):
     """A cluster with one superuser ``synnefo``, on the loopback address and a socket in its directory.
 
-    ``durable``: commits reach the disk as on a real site, for measurements.
+    ``durable``: commits reach the disk as on a real site, for measurements. ``crashes``: commits are there
+    after a crash of the server, though not of the machine.
     """
 
     component = "postgres"
     user = "synnefo"
     password = "synnefo"
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, crashes: bool = False) -> None:
         super().__init__()
         self.settings = _SETTINGS if durable else _SETTINGS | _THROWN_AWAY
+        if crashes:
+            self.settings = self.settings | {"synchronous_commit": "on"}
         self.binaries = binary_directory()
         self.port = free_ports(1)[0]
         # The server refuses to run as root; Debian's package brings this account.

@@ -13,6 +13,7 @@ from django.test import Client
 from pithos.logic.nodes import lock_container, lock_containers
 from pithos.models import ContainerPolicy, Statistics, Version
 from synnefo.db.locks import atomic
+from tests.lab.instance import wait_until
 from tests.markers import needs_postgres
 from tests.pithos.conftest import Person
 
@@ -147,10 +148,11 @@ def test_who_waited_for_a_container_sees_the_policy_of_who_held_it(maria, lock):
 
 
 def _until_somebody_waits() -> None:
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_sleep(0.01) IS NOT NULL"
-    for _ in range(500):
+    def waits() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("nobody waits")
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+            )
+            return bool(cursor.fetchone()[0])
+
+    wait_until(waits, timeout=60, what="waiting for the lock", interval=0.01)

@@ -13,10 +13,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 
 from astakos import public as astakos
+from pithos.api.swift import containers as swift_containers
+from pithos.api.swift import cors
 from pithos.logic import swift_objects
 from pithos.logic.listings import ObjectQuery, list_objects
 from pithos.models import Version
@@ -145,7 +149,8 @@ def test_containers_are_listed_with_swifts_parameters(swift: Swift) -> None:
     assert swift.names("", "delimiter=-") == ["a-", "b", "c"]
     assert swift.names("", "reverse=true&limit=2") == ["c", "b"]
     assert swift.names("", "marker=a-1&end_marker=c") == ["a-2", "b"]
-    assert swift("GET", query="limit=10001").status_code == 412
+    for limit in ("10001", "0" * 12 + "10001"):
+        assert swift("GET", query=f"limit={limit}").status_code == 412
     assert swift("GET")["X-Account-Container-Count"] == "4"
 
 
@@ -683,6 +688,43 @@ def test_other_sites_scripts(swift: Swift) -> None:
     assert "Access-Control-Allow-Origin" not in swift("GET", "c/o", origin="https://evil.example")
     answer = swift("OPTIONS", "c/o", origin=origin, access_control_request_method="PUT")
     assert answer.status_code == 200 and "PUT" in answer["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(SuspiciousOperation("odd"), 400), (RequestDataTooBig("big"), 413)]
+)
+def test_scripts_may_see_that_a_request_could_not_be_read(
+    swift: Swift, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    def fail(*args: object, **values: object) -> None:
+        raise error
+
+    assert swift("POST", "c", x_container_meta_access_control_allow_origin="*").status_code == 204
+    monkeypatch.setattr(swift_containers, "show_container", fail)
+    answer = swift("GET", "c", origin="https://app.example")
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (status, "*")
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError("gone"), 503), (ValueError("inside"), 500)])
+def test_a_failure_to_mark_an_answer_for_scripts_is_a_fault(
+    swift: Swift, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cors, "metadata_of_container", fail)
+    answer = swift("GET", "c", origin="https://app.example")
+    assert (answer.status_code, b"inside" in answer.content) == (status, False)
+    assert answer["X-Trans-Id"]
+
+
+def test_accounts_and_containers_have_dates_to_ask_for(swift: Swift) -> None:
+    for path in ("", "c"):
+        date = swift("HEAD", path)["Last-Modified"]
+        for method in ("GET", "HEAD"):
+            assert swift(method, path, if_modified_since=date).status_code == 304
+            assert swift(method, path, if_unmodified_since="Sun, 09 Sep 2001 01:46:40 GMT").status_code == 412
+            assert swift(method, path, if_modified_since="Sun, 09 Sep 2001 01:46:40 GMT").status_code < 300
 
 
 def test_the_command_removes_what_has_ended(swift: Swift) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,47 @@ def test_a_manifest_among_segments_is_held_to_what_it_sends(swift: Swift) -> Non
         assert swift("PUT", "c/o", manifest(good | wrong), query=PUT).status_code == 400
     raw = swift("GET", "c/o", query="multipart-manifest=get&format=raw").json()
     assert raw == [good | {"sub_slo": True}]
+
+
+def inline(data: bytes) -> dict[str, str]:
+    return {"data": base64.b64encode(data).decode()}
+
+
+def test_a_manifest_may_have_data_of_its_own(swift: Swift) -> None:
+    lines = [inline(b"<<"), {"path": "/c/s1", "etag": md5(b"aaaa"), "size_bytes": 4}, inline(b">>\0")]
+    put = swift.put("c/o", manifest(*lines), query=PUT)
+    assert put["ETag"] == f'"{md5((md5(b"<<") + md5(b"aaaa") + md5(bytes([62, 62, 0]))).encode())}"'
+    assert body_of(swift("GET", "c/o")) == b"<<aaaa>>\0"
+    assert body_of(swift("GET", "c/o", range="bytes=1-6")) == b"<aaaa>"
+    assert swift("GET", "c/o", query="multipart-manifest=get&format=raw").json() == lines
+    assert swift("GET", "c/o", query="multipart-manifest=get").json()[::2] == lines[::2]
+    swift.put("c/above", manifest({"path": "/c/o", "range": "1-2"}, inline(b"!")), query=PUT)
+    assert body_of(swift("GET", "c/above")) == b"<a!"
+    assert swift("COPY", "c/above", destination="c/flat").status_code == 201
+    assert body_of(swift("GET", "c/flat")) == b"<a!"
+    answer = swift("DELETE", "c/above", query="multipart-manifest=delete", accept="application/json")
+    assert answer.json()["Number Deleted"] == 3
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [{"data": ""}, {"path": "/c/s1"}],
+        [{"data": "????"}, {"path": "/c/s1"}],
+        [{"data": 5}, {"path": "/c/s1"}],
+        [{"data": "YQ==", "path": "/c/s1"}, {"path": "/c/s1"}],
+        [{"data": "YQ=="}],
+    ],
+)
+def test_data_in_a_manifest_has_a_form(swift: Swift, lines: list[dict[str, Any]]) -> None:
+    assert swift("PUT", "c/o", manifest(*lines), query=PUT).status_code == 400
+
+
+def test_data_in_manifests_has_a_limit(swift: Swift, monkeypatch: Any) -> None:
+    monkeypatch.setattr(static_manifests, "MAX_INLINE", 5)
+    swift.put("c/o", manifest(inline(b"123"), {"path": "/c/s1"}), query=PUT)
+    answer = swift("PUT", "c/above", manifest(inline(b"123"), {"path": "/c/o"}), query=PUT)
+    assert answer.status_code == 409
 
 
 def test_a_changed_segment_breaks_all_manifests_above_it(swift: Swift) -> None:

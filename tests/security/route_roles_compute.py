@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stats.logic.graphs import GRAPHS
 from tests.security.route_rows import by, everybody, row, users
 
 _C = "cyclades/compute/v2.0"
@@ -28,6 +29,8 @@ COMPUTE_MORE = [
     row("GET", _KEY, users(404)),
     row("PUT", _KEY, users(404), {}),
     row("DELETE", _KEY, users(404)),
+    # The token in the path is what counts, and this is none.
+    *(row("GET", f"stats/v1.0/{graph}/x", everybody(400)) for graph in GRAPHS),
     row("GET", "cyclades/admin/stats", everybody(200)),
     row("GET", "cyclades/admin/stats/simple", everybody(200)),
     row("GET", "cyclades/admin/stats/detail", users(403)),

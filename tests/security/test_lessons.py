@@ -36,7 +36,7 @@ from tests.security.test_routes import ROUTES, reads_a_body, sample
 
 ADMINISTRATOR = Credentials.administrator()
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("synnefo", "astakos", "pithos", "cyclades", "gtools")
+SOURCES = ("synnefo", "astakos", "pithos", "cyclades", "stats", "gtools")
 
 
 @pytest.fixture

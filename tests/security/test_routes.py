@@ -56,6 +56,10 @@ OPEN = {
     "pithos/public$": "a redirection",
     "pithos/ui/view/(?P<account>[^/]+)/(?P<container>[^/]+)/(?P<name>[\\s\\S]+)$": "OAuth2 and a cookie",
     "pithos/object\\-store/info/?$": "what the service can do is public",
+    **{
+        f"stats/v1\\.0/{graph}/(?P<token>[^/]+)/?$": "the token in the path is the secret"
+        for graph in ("cpu-bar", "net-bar", "cpu-ts", "net-ts", "cpu-ts-w", "net-ts-w")
+    },
     "pithos/public/(?P<public_id>[^/]+)/?$": "published objects; the address is the secret",
 }
 

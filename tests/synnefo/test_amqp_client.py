@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from synnefo.amqp import AmqpError, AmqpRefused, AmqpUnavailable, Client, connect
+from synnefo.amqp import AmqpError, AmqpRefused, AmqpUnavailable, Client, connect, embedded
 from synnefo.amqp.topology import Topology
 from tests.lab.rabbitmq import RabbitMQ
-from tests.synnefo.amqp_processes import publish_many, take_and_wait
+from tests.synnefo.amqp_processes import publish_and_fork, publish_many, take_and_wait
 
 pytestmark = pytest.mark.functional
 
@@ -62,7 +62,7 @@ def client(open_client: Connect, name: str) -> Client:
     return client
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -179,11 +179,11 @@ def test_prefetch_bounds_unacknowledged(client: Client, name: str) -> None:
     for number in range(5):
         client.publish(name, "a.b", str(number).encode())
     client.consume([name], prefetch=2)
-    first, second = client.next_delivery(5), client.next_delivery(5)
+    first, second = client.next_delivery(60), client.next_delivery(60)
     assert first is not None and second is not None
     assert client.next_delivery(0.3) is None
     client.ack(second, multiple=True)
-    third = client.next_delivery(5)
+    third = client.next_delivery(60)
     assert third is not None and third.body == b"2"
 
 
@@ -294,7 +294,7 @@ def test_several_processes_share_the_broker(broker_url: str, client: Client, nam
             told.append(int(delivery.body))
             client.ack(delivery)
     for process in processes:
-        process.join(10)
+        process.join(60)
     assert sorted(told) == list(range(300))
     for start in (0, 100, 200):
         own = [number for number in told if start <= number < start + 100]
@@ -310,28 +310,24 @@ def test_threads_share_a_client(client: Client, name: str) -> None:
     for thread in threads:
         thread.start()
     count = 0
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while count < 200 and time.monotonic() < end:
         delivery = client.next_delivery(1)
         if delivery is not None:
             count += 1
             client.ack(delivery)
     for thread in threads:
-        thread.join(10)
+        thread.join(180)
     assert count == 200
 
 
-def test_forked_child_gets_a_connection_of_its_own(client: Client, name: str) -> None:
-    client.publish(name, "a.b", b"parent")
-    child = os.fork()
-    if child == 0:
-        status = 1
-        with contextlib.suppress(BaseException):
-            client.publish(name, "a.b", b"child", timeout=10)
-            status = 0
-        os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
-    client.publish(name, "a.b", b"parent again")
+def test_forked_child_gets_a_connection_of_its_own(broker_url: str, client: Client, name: str) -> None:
+    # In a program that has no threads but the client's own.
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=publish_and_fork, args=(broker_url, name))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
     assert eventually(lambda: client.queue_length(name) == 3)
 
 
@@ -360,7 +356,7 @@ def test_killed_consumer_loses_nothing(broker_url: str, client: Client, name: st
     assert ready.wait(30)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    process.join(10)
+    process.join(60)
     assert eventually(lambda: client.queue_length(name) == 1)
     delivery = client.get(name)
     assert delivery is not None and delivery.redelivered and delivery.body == b"precious"
@@ -398,7 +394,7 @@ def test_cancel_gives_back_what_was_not_handed_out(client: Client, name: str) ->
     for _ in range(3):
         client.publish(name, "a.b", b"x")
     client.consume([name])
-    delivery = client.next_delivery(5)
+    delivery = client.next_delivery(60)
     assert delivery is not None
     client.cancel()
     client.ack(delivery)
@@ -409,31 +405,37 @@ def test_purge_and_delete(client: Client, name: str) -> None:
     for _ in range(3):
         client.publish(name, "a.b", b"x")
     client.flush()
+    with pytest.raises(AmqpRefused) as refusal:
+        client.queue_delete(name, only_idle=True)
+    assert refusal.value.code == 406
     assert client.queue_purge(name) == 3
-    client.queue_delete(name)
+    client.queue_delete(name, only_idle=True)
     with pytest.raises(AmqpRefused):
         client.queue_length(name)
 
 
-def test_embedded_publish_is_bounded_while_the_file_is_locked(tmp_path: Path) -> None:
+def test_embedded_publish_is_bounded_while_the_file_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "broker.sqlite3"
+    monkeypatch.setattr(embedded, "HOUSEKEEPING_SECONDS", 0.0)
+    monkeypatch.setattr(embedded, "BUSY_SECONDS", 300.0)
     with connect([f"embedded://{path}"]) as client:
         client.exchange_declare("e")
-        time.sleep(1.1)  # housekeeping is due again
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             start = time.monotonic()
             with pytest.raises(AmqpUnavailable):
                 client.publish("e", "k", b"x", timeout=0.5)
-            assert time.monotonic() - start < 5.0
-        client.publish("e", "k", b"x", timeout=0.5)
+            assert time.monotonic() - start < 60.0
+        client.publish("e", "k", b"x", timeout=60)
 
 
 def test_confirm_buffer_is_flushed(open_client: Connect, client: Client, name: str) -> None:
     publisher = open_client(confirm_buffer=25)
     for _ in range(60):
         publisher.publish(name, "a.b", b"x")
-    publisher.flush(timeout=5)
+    publisher.flush(timeout=60)
     assert publisher.pending_count() == 0
     assert client.queue_length(name) == 60
 
@@ -442,9 +444,9 @@ def test_consumer_waits_for_a_late_message(open_client: Connect, client: Client,
     client.consume([name])
     start = time.monotonic()
     assert client.next_delivery(0.3) is None
-    assert 0.25 < time.monotonic() - start < 10
+    assert time.monotonic() - start > 0.25
     open_client().publish(name, "a.b", b"late")
-    delivery = client.next_delivery(5)
+    delivery = client.next_delivery(60)
     assert delivery is not None and delivery.body == b"late"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from types import SimpleNamespace
 
@@ -12,7 +13,8 @@ from gunicorn.http import wsgi
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import SocketUnreader
 
-from synnefo.gunicorn_worker import STEP_BYTES, DirectBody
+from synnefo import gunicorn_worker
+from synnefo.gunicorn_worker import STEP_BYTES, DirectBody, PacedSocket
 
 pytestmark = pytest.mark.unit
 
@@ -64,6 +66,47 @@ def test_an_error_is_noted_for_the_connection(pair):
     with pytest.raises(TimeoutError):
         body.readinto(memoryview(bytearray(10)))
     assert body.failed
+
+
+class Slow:
+    """A socket that gives *size* bytes after *seconds*."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int) -> None:
+        self.now, self.seconds, self.size = 0.0, seconds, size
+        monkeypatch.setattr(gunicorn_worker, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def recv(self, size: int) -> bytes:
+        self.now += self.seconds
+        return bytes(min(size, self.size))
+
+    def recv_into(self, target: memoryview) -> int:
+        return len(self.recv(len(target)))
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize(
+    ("seconds", "size", "rounds"),
+    # A byte at a time, just below the silence that is allowed; less than the rate; the rate.
+    [(59, 1, 2), (1, 250, 121), (1, 500, None), (59, 1 << 16, None)],
+)
+def test_a_body_must_come_at_a_mean_rate_in_the_long_run(monkeypatch, direct, seconds, size, rounds):
+    paced = PacedSocket(Slow(monkeypatch, seconds, size))
+    done, target = 0, memoryview(bytearray(1 << 16))
+    with contextlib.suppress(TimeoutError):
+        while done < 1000:
+            assert paced.recv_into(target) if direct else paced.recv(1 << 16)
+            done += 1
+    assert done == (1000 if rounds is None else rounds - 1)
+
+
+def test_a_body_that_came_fast_may_not_dawdle_afterwards(monkeypatch):
+    client = Slow(monkeypatch, 0.001, 1 << 20)
+    paced = PacedSocket(client)
+    for _ in range(100):
+        paced.recv(1 << 20)
+    client.seconds, client.size = 59, 1
+    with pytest.raises(TimeoutError):
+        [paced.recv(1 << 20) for _ in range(2)]
 
 
 @pytest.mark.parametrize(("method", "told"), [("GET", "asked"), ("HEAD", "asked"), ("PUT", "answered")])

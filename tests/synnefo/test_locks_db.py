@@ -45,12 +45,12 @@ def test_waiting_for_a_lock_is_bounded(settings):
         with atomic():
             lock_one(AuditRecord.objects.filter(pk=row.pk))
             holding.set()
-            release.wait(10)
+            release.wait(120)
         connection.close()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    holding.wait(10)
+    holding.wait(120)
 
     @retry_on_deadlock
     def want() -> None:

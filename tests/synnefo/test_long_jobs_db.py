@@ -82,3 +82,10 @@ def test_a_job_runs_once_and_again_when_it_is_over_or_has_failed(db):
             raise ZeroDivisionError
     elsewhere()
     assert refused == [True, False]
+
+
+@pytest.mark.db
+def test_a_job_may_begin_again_the_moment_it_is_over(db):
+    for _ in range(5):
+        with single_run("a-job"):
+            pass

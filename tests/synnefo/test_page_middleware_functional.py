@@ -26,7 +26,13 @@ def answered(path: str) -> HttpRequest:
 
 
 @pytest.mark.parametrize(
-    "path", ["/astakos/identity/v2.0/tokens", "/astakos/account/v1.0/quotas", "/cyclades/compute/v2.0"]
+    "path",
+    [
+        "/astakos/identity/v2.0/tokens",
+        "/astakos/account/v1.0/quotas",
+        "/cyclades/compute/v2.0",
+        "/stats/v1.0/cpu-bar/x",
+    ],
 )
 def test_api_calls_have_no_session(path: str) -> None:
     assert not hasattr(answered(path), "session")

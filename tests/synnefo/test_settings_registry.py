@@ -47,7 +47,18 @@ def test_choices_are_enforced(tmp_path):
         load(tmp_path, 'LOG_FORMAT = "xml"\n')
 
 
-@pytest.mark.parametrize("name", ["AMQP_BACKEND", "VMAPI_CACHE", "VM_PASSWORD_CACHE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AMQP_BACKEND",
+        "HELPDESK_ENABLED",
+        "TIMEOUT",
+        "UI_SYSTEM_IMAGES_OWNERS",
+        "VMAPI_CACHE",
+        "VM_CREATE_NAME_TPL",
+        "VM_PASSWORD_CACHE",
+    ],
+)
 def test_obsolete_names_of_old_guides_do_not_break_loading(tmp_path, name):
     assert load(tmp_path, f'{name} = "puka"\n')[name] == "puka"
 

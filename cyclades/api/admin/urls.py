@@ -13,7 +13,7 @@ from synnefo.api import ApiService, json_response
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden, NotFound
 
-service = ApiService("cyclades-admin", astakos.authenticate_request)
+service = ApiService("cyclades-admin", astakos.authenticate_request, plain_addresses=True)
 
 
 def permitted(request: HttpRequest) -> Credentials:

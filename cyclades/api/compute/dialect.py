@@ -49,7 +49,7 @@ def query_int(request: HttpRequest, name: str, *, minimum: int = 0, maximum: int
     text = request.GET.get(name)
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or not minimum <= int(text[:20]) <= maximum:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or not minimum <= int(text) <= maximum:
         raise BadRequest(f"'{name}' must be an integer of {minimum} to {maximum}")
     return int(text)
 

@@ -57,8 +57,8 @@ def render(image: Image) -> dict[str, Any]:
         "public": image.is_public,
         "is_snapshot": image.is_snapshot,
         "metadata": image.properties,
-        "minDisk": 0,
-        "minRam": 0,
+        "minDisk": image.min_disk,
+        "minRam": image.min_ram,
         "OS-EXT-IMG-SIZE:size": image.size,
         "links": [*resource_links(path), alternate],
     }

@@ -106,28 +106,25 @@ def refuse(request: HttpRequest, project: str) -> HttpResponse:
 
 def list_usages(request: HttpRequest) -> HttpResponse:
     """Answer with the usage of every project of the caller that has had servers."""
-    credentials = acting(request)
     start, end = _period(request)
     detailed = request.GET.get("detailed", "").lower() in ("1", "true")
-    usages = []
-    for project in sorted({*credentials.projects, credentials.default_project, credentials.user_id}):
-        used = limit_logic.server_usage(credentials, project=project, start=start, end=end)
-        if used:
-            usages.append(_render_usage(project, used, start, end, detailed=detailed))
+    used = limit_logic.server_usage(acting(request), start=start, end=end)
+    usages = [_render_usage(p, items, start, end, detailed=detailed) for p, items in sorted(used.items())]
     return json_response({"tenant_usages": usages})
 
 
 def show_usage(request: HttpRequest, project: str) -> HttpResponse:
     """Answer with what the caller's servers in a project used."""
     start, end = _period(request)
-    used = limit_logic.server_usage(acting(request), project=project, start=start, end=end)
+    used = limit_logic.server_usage(acting(request), start=start, end=end, project=project).get(project)
     rendered = _render_usage(project, used, start, end, detailed=True) if used else {}
     return json_response({"tenant_usage": rendered})
 
 
 def _period(request: HttpRequest) -> tuple[dt.datetime, dt.datetime]:
     end = _moment(request, "end") or clock.now()
-    return _moment(request, "start") or end - _PERIOD, end
+    earliest = dt.datetime.min.replace(tzinfo=dt.UTC)
+    return _moment(request, "start") or max(end, earliest + _PERIOD) - _PERIOD, end
 
 
 def _moment(request: HttpRequest, name: str) -> dt.datetime | None:

@@ -71,7 +71,7 @@ class ComputeService(ApiService):
     """The compute dialect's entry point, which knows of its profiles."""
 
     def __init__(self, name: str, authenticate: Authenticator) -> None:
-        super().__init__(name, authenticate)
+        super().__init__(name, authenticate, plain_addresses=True)
         self.translation: Translation | None = None
 
     def route(self, regex: str, *, auth: bool | Authenticator = True, **handlers: Handler) -> URLPattern:

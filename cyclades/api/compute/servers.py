@@ -59,6 +59,7 @@ def _conditions(request: HttpRequest) -> server_lists.ServerFilter:
         changes_before=parse_moment(before, "changes-before") if before else None,
         name=query.get("name") or None,
         status=query.get("status", "").upper() or None,
+        nova=profile_of(request) is Profile.NOVA,
         flavor_id=query_int(request, "flavor"),
         image_id=query.get("image") or None,
         project=query.get("project_id") or query.get("tenant_id") or None,

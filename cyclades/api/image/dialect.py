@@ -10,7 +10,7 @@ from astakos import public as astakos
 from cyclades.api.compute.dialect import base_url
 from synnefo.api import ApiService, json_response
 
-service = ApiService("image", astakos.authenticate_request)
+service = ApiService("image", astakos.authenticate_request, plain_addresses=True)
 
 #: kamaki calls the first, tools for Glance v1 the second.
 VERSIONS = ("v1.0", "v1")

@@ -18,7 +18,7 @@ from synnefo.api import ApiService, json_response, read_object
 from synnefo.api.fields import optional_bool, require_id, require_object, require_str
 from synnefo.errors import BadRequest, NotModified
 
-service = ApiService("network", astakos.authenticate_request)
+service = ApiService("network", astakos.authenticate_request, plain_addresses=True)
 
 VERSION = "v2.0"
 #: What kamaki and Neutron's clients call the project that pays for something new.

@@ -69,16 +69,20 @@ def list_all(request: HttpRequest) -> HttpResponse:
 
 
 def create(request: HttpRequest) -> HttpResponse:
-    """Keep an address; kamaki insists on status 200."""
+    """Keep an address, for the server of a port if one is named; kamaki insists on status 200."""
     body = read_resource(request, "floatingip")
     network_id, address = body.get("floating_network_id"), body.get("floating_ip_address")
-    ip = ip_logic.create(
-        acting(request),
-        network_id=None if network_id is None else require_id(network_id, "network"),
-        address=None if address is None else parse_address(address, "floating_ip_address", ipversion=4),
-        project=next((p for name in PROJECT_NAMES if (p := optional_str(body, name))), None),
-        shared_to_project=optional_bool(body, "shared_to_project"),
-    )
+    wanted: dict[str, Any] = {
+        "network_id": None if network_id is None else require_id(network_id, "network"),
+        "address": None if address is None else parse_address(address, "floating_ip_address", ipversion=4),
+        "project": next((p for name in PROJECT_NAMES if (p := optional_str(body, name))), None),
+        "shared_to_project": optional_bool(body, "shared_to_project"),
+    }
+    port_id = body.get("port_id")
+    if port_id in (None, ""):
+        ip = ip_logic.create(acting(request), **wanted)
+    else:
+        ip = interfaces.reserve_floating_ip(acting(request), port_id=require_id(port_id, "port"), **wanted)
     return json_response({"floatingip": render(ip)})
 
 

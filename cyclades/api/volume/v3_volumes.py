@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 
 from cyclades.api.compute.dialect import acting, page_limit, query_int
 from cyclades.api.volume.bodies import parse_change, parse_request, read_volume
-from cyclades.api.volume.dialect import root_url
+from cyclades.api.volume.dialect import next_page
 from cyclades.api.volume.v3_rendering import render_brief, render_detail
 from cyclades.api.volume.volumes import parse_volume_id, read_action, reassign
 from cyclades.logic import volume_create, volume_deletion, volume_growth, volume_types
 from cyclades.logic import volumes as volume_logic
 from cyclades.logic.volumes import SORT_KEYS, VolumeFilter
 from cyclades.models import Volume
-from synnefo.api import empty_response, fields, json_response
+from synnefo.api import empty_response, fields, json_response, parse_json
 from synnefo.errors import BadRequest, Forbidden, NotFound, NotImplementedFault
 
 _MAX_METADATA = 10
@@ -45,9 +43,7 @@ def _list(request: HttpRequest, path: str, render: Callable[[Volume], dict[str, 
     page = volume_logic.list_volumes(acting(request), conditions=_conditions(request), with_count=with_count)
     document: dict[str, Any] = {"volumes": [render(volume) for volume in page.volumes]}
     if page.has_more:
-        parameters = [(k, v) for k, v in request.GET.items() if k not in ("marker", "offset")]
-        query = urlencode([*parameters, ("marker", str(page.volumes[-1].pk))])
-        document["volumes_links"] = [{"rel": "next", "href": f"{root_url(f'v3/{path}')}?{query}"}]
+        document["volumes_links"] = next_page(request, f"v3/{path}", page.volumes[-1].pk)
     if page.count is not None:
         document["count"] = page.count
     return json_response(document)
@@ -56,9 +52,6 @@ def _list(request: HttpRequest, path: str, render: Callable[[Volume], dict[str, 
 def _conditions(request: HttpRequest) -> VolumeFilter:
     query = request.GET
     # "all_tenants" is for Cinder's administrators, who act by commands here: users see their own anyway.
-    for name in ("name", "display_name", "status", "project_id", "user_id"):
-        if "\0" in query.get(name, ""):
-            raise BadRequest(f"'{name}' has characters that no value can have")
     status = query.get("status")
     return VolumeFilter(
         name=query.get("name") or query.get("display_name") or None,
@@ -77,14 +70,11 @@ def _metadata(text: str | None) -> tuple[tuple[str, str], ...]:
     """Return the items of a filter, which clients write as Python or JSON objects."""
     if not text:
         return ()
-    try:
-        items = json.loads(text.replace("'", '"'))
-    except ValueError as error:
-        raise BadRequest("'metadata' must be an object of strings") from error
+    items = parse_json(text.replace("'", '"').encode(), "'metadata'")
     if not isinstance(items, dict) or not all(isinstance(value, str) for value in items.values()):
         raise BadRequest("'metadata' must be an object of strings")
-    if len(items) > _MAX_METADATA or "\0" in str(items):
-        raise BadRequest(f"'metadata' must be at most {_MAX_METADATA} storable items")
+    if len(items) > _MAX_METADATA:
+        raise BadRequest(f"'metadata' must be at most {_MAX_METADATA} items")
     return tuple(items.items())
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from cyclades.api.changes_since import changes_since
-from cyclades.api.compute.dialect import acting
+from cyclades.api.compute.dialect import acting, page_limit, query_int
 from cyclades.api.volume.bodies import parse_change, parse_request, read_volume
+from cyclades.api.volume.dialect import next_page
 from cyclades.api.volume.rendering import render_brief, render_detail
 from cyclades.logic import volume_create, volume_deletion, volume_reassign
 from cyclades.logic import volumes as volume_logic
@@ -25,18 +26,23 @@ def parse_volume_id(text: str) -> int:
 
 def list_brief(request: HttpRequest) -> HttpResponse:
     """Answer with ids and names."""
-    return _list(request, render_brief)
+    return _list(request, "volumes", render_brief)
 
 
 def list_detail(request: HttpRequest) -> HttpResponse:
     """Answer with all fields."""
-    return _list(request, render_detail)
+    return _list(request, "volumes/detail", render_detail)
 
 
-def _list(request: HttpRequest, render: Callable[[Volume], dict[str, Any]]) -> HttpResponse:
-    conditions = volume_logic.VolumeFilter(changes_since=changes_since(request))
+def _list(request: HttpRequest, path: str, render: Callable[[Volume], dict[str, Any]]) -> HttpResponse:
+    conditions = volume_logic.VolumeFilter(
+        changes_since=changes_since(request), marker=query_int(request, "marker"), limit=page_limit(request)
+    )
     page = volume_logic.list_volumes(acting(request), conditions=conditions)
-    return json_response({"volumes": [render(volume) for volume in page.volumes]})
+    document: dict[str, Any] = {"volumes": [render(volume) for volume in page.volumes]}
+    if page.has_more:
+        document["volumes_links"] = next_page(request, f"v2.0/{path}", page.volumes[-1].pk)
+    return json_response(document)
 
 
 def create(request: HttpRequest) -> HttpResponse:

@@ -24,7 +24,11 @@ class Command(SynnefoCommand):
         add("--pass", "--password", dest="password", required=True, help="The account's password.")
         add("--hypervisor", choices=backends.HYPERVISORS, default="kvm", help="Hypervisor (default kvm).")
         add("--public", type=strict_bool, default=True, metavar="True|False", help="Open to all projects.")
-        add("--no-check", action="store_true", help="Do not try the credentials.")
+        add(
+            "--no-check",
+            action="store_true",
+            help="Do not try credentials and name, which must be the cluster's own.",
+        )
         add("--no-init", action="store_true", help="Do not read resources nor create public networks.")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -24,7 +24,11 @@ class Command(SynnefoCommand):
         add("--hypervisor", choices=backends.HYPERVISORS, help="New hypervisor.")
         for name in ("drained", "offline", "public"):
             add(f"--{name}", type=strict_bool, metavar="True|False")
-        add("--no-check", action="store_true", help="Do not try new credentials.")
+        add(
+            "--no-check",
+            action="store_true",
+            help="Do not try a new name, which must be the cluster's own, or credentials.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = (

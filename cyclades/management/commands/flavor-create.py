@@ -7,12 +7,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from cyclades.logic import flavors, volume_types
-from cyclades.management.arguments import numbers, specs, words
+from cyclades.management.arguments import number, numbers, specs, words
 from cyclades.models import Flavor, VolumeType
 from synnefo.credentials import Credentials
 from synnefo.management.base import SynnefoCommand, strict_bool
 
 HEADERS = ("id", "name", "outcome")
+#: The largest multiple of four that is stored.
+_MAX_RAM = 2**31 - 4
 
 
 class Command(SynnefoCommand):
@@ -32,7 +34,7 @@ class Command(SynnefoCommand):
         dry_run: bool = options["dry_run"]
         sizes = flavors.sizes(
             cpus=numbers(options["cpu"], "cpu"),
-            rams=numbers(options["ram"], "ram"),
+            rams=numbers(options["ram"], "ram", maximum=_MAX_RAM),
             disks=numbers(options["disk"], "disk"),
             volume_types=[self._volume_type(word, dry_run) for word in words(options["volume_type"])],
         )
@@ -42,7 +44,7 @@ class Command(SynnefoCommand):
 
     def _volume_type(self, word: str, dry_run: bool) -> VolumeType:
         if word.isdigit():
-            return volume_types.get_volume_type(int(word))
+            return volume_types.get_volume_type(number(word, "Volume type"))
         named = list(VolumeType.objects.filter(name=word, deleted=False)[:2])
         if len(named) == 1:
             return named[0]

@@ -26,7 +26,7 @@ class Command(SynnefoCommand):
         add_wait_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ip, server = find_floating_ip(options["ip_id"]), find_server(options["machine"])
+        ip, server = find_floating_ip(options["ip_id"], kept=True), find_server(options["machine"])
         credentials = Credentials(user_id=server.userid, is_admin=True)
-        floating_ips.attach(credentials, server_id=server.pk, address=ip.address)
+        floating_ips.attach_to(credentials, server_id=server.pk, ip=ip)
         follow(self, JobIntent.objects.filter(server=server).last(), wait=options["wait"])

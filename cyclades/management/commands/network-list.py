@@ -48,7 +48,8 @@ class Command(ListCommand):
         "drained": Field("drained", "Gives out no addresses"),
         "vms": Field("server_count", "Servers that are connected"),
         "backends": Field(
-            lambda n: [row.backend_id for row in n.backend_networks.all()], "Backends it exists on"
+            lambda n: [row.backend_id for row in n.backend_networks.all() if not row.deleted],
+            "Backends it exists on",
         ),
         "floating_ip_pool": Field("floating_ip_pool", "Users may reserve floating IPs of it"),
         "project": Field("project", "Project it is charged to"),

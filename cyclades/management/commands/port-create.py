@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from cyclades.logic import ports
+from cyclades.logic import owners, ports
 from cyclades.management.arguments import find_server, number, words
 from cyclades.management.network_arguments import find_floating_ip, find_network
 from cyclades.management.waiting import follow
@@ -35,9 +35,10 @@ class Command(SynnefoCommand):
         owner = users.uuid_of(options["user"]) if options["user"] else (server.userid if server else None)
         if not owner:
             raise CommandError("Without --server, --user is needed")
+        owners.require_user(owner)
         address = options["ipv4_address"]
         if options["floating_ip"]:
-            address = find_floating_ip(options["floating_ip"]).address
+            address = find_floating_ip(options["floating_ip"], kept=True).address
         request = ports.PortRequest(
             network_id=find_network(options["network"]).pk,
             device_id=server.pk if server else None,

@@ -23,4 +23,4 @@ class Command(SynnefoCommand):
         rows = [[f.backend, f.network, str(f.difference), f.result] for f in findings]
         self.print_table(["backend", "network", "difference", "result"], rows)
         if any(finding.result.startswith("failed") for finding in findings):
-            raise CommandError("Not everything could be mended", returncode=EXIT_PARTIAL)
+            raise CommandError("Not everything could be compared or mended", returncode=EXIT_PARTIAL)

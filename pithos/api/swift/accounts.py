@@ -13,7 +13,7 @@ from pithos.api.rendering import reply
 from pithos.api.swift import bulk, listing
 from pithos.api.swift.changes import with_removals
 from pithos.api.swift.service import caller, timestamp
-from pithos.conditions import http_date
+from pithos.conditions import check_dates, http_date
 from pithos.logic.accounts import AccountView, object_count, show_account, update_account
 from pithos.logic.container_listings import ContainerEntry, ContainerQuery, list_containers
 from pithos.logic.metadata import swift_limits
@@ -28,6 +28,7 @@ def head(request: HttpRequest, account: str) -> HttpResponseBase:
     """Show an account."""
     account = parameters.account_name(request, account)
     view = show_account(caller(request), account=account)
+    check_dates(request_headers(request), view.modified)
     return reply("text", status=204, headers=_headers(account, view))
 
 
@@ -36,6 +37,7 @@ def show(request: HttpRequest, account: str) -> HttpResponseBase:
     account = parameters.account_name(request, account)
     size = listing.limit(request)
     view = show_account(caller(request), account=account)
+    check_dates(request_headers(request), view.modified)
     query = ContainerQuery(
         limit=size,
         marker=parameters.text(request, "marker"),

@@ -13,7 +13,7 @@ from pithos.api.rendering import reply
 from pithos.api.swift import bulk, formpost, listing
 from pithos.api.swift.changes import access_lists_in, policies_in, with_removals
 from pithos.api.swift.service import caller, is_form, timestamp
-from pithos.conditions import http_date
+from pithos.conditions import check_dates, http_date
 from pithos.logic import containers, deletes
 from pithos.logic.containers import ContainerView, show_container
 from pithos.logic.listings import Entry, ObjectQuery, Subdir, fill_checksums, list_objects
@@ -30,6 +30,7 @@ def head(request: HttpRequest, account: str, container: str) -> HttpResponseBase
     """Show a container."""
     account, container = parameters.container_name(request, account, container)
     view = show_container(caller(request), account=account, container=container)
+    check_dates(request_headers(request), view.modified)
     return reply("text", status=204, headers=_headers(view))
 
 
@@ -38,6 +39,7 @@ def show(request: HttpRequest, account: str, container: str) -> HttpResponseBase
     account, container = parameters.container_name(request, account, container)
     query = _query(request)
     view = show_container(caller(request), account=account, container=container)
+    check_dates(request_headers(request), view.modified)
     entries: Sequence[Entry] = []
     if query.limit and parameters.flag(request, "versions"):
         before = _version_marker(request)

@@ -48,7 +48,7 @@ def _allow(request: HttpRequest, response: HttpResponseBase, account: str, conta
     if "*" not in allowed and origin not in allowed:
         return False
     response["Access-Control-Allow-Origin"] = "*" if "*" in allowed else origin
-    patch_vary_headers(response, ["Origin"])
+    patch_vary_headers(response, ["X-Auth-Token", "Origin"])
     exposed = items.get(f"{_LEAD}Expose-Headers", "").split()
     standard = ["ETag", "Content-Length", "Content-Type", "Last-Modified", "X-Timestamp", "X-Trans-Id"]
     response["Access-Control-Expose-Headers"] = encode_value(", ".join([*standard, *exposed]))

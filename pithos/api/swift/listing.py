@@ -21,7 +21,7 @@ def limit(request: HttpRequest) -> int:
     text = parameters.text(request, "limit")
     if not text:
         return largest
-    if not text.isascii() or not text.isdigit() or int(text[:12]) > largest:
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) > largest:
         raise PreconditionFailed(f"The limit is a number of at most {largest}.")
     return int(text)
 

@@ -119,7 +119,9 @@ def _manifest(request: HttpRequest, view: ObjectView) -> HttpResponse:
         lines = [static_manifests.line_of(segment) for segment in segments]
     else:
         lines = [
-            {
+            static_manifests.line_of(segment)
+            if segment.data
+            else {
                 "name": segment.path,
                 "bytes": segment.size,
                 "hash": segment.etag,

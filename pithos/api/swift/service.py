@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -19,7 +20,7 @@ from pithos.logic.permissions import SignedCredentials
 from pithos.logic.temp_urls import TempUrl
 from pithos.logic.temp_urls import check as check_temp_url
 from synnefo import request_id
-from synnefo.api import request_token
+from synnefo.api import request_token, unreadable
 from synnefo.credentials import Credentials
 from synnefo.errors import BadRequest, Forbidden, NotFound, SynnefoError, Unauthorized
 
@@ -129,8 +130,17 @@ class SwiftService(PithosService):
         return response
 
     def _answer(self, request: HttpRequest, produce: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-        response = super()._answer(request, produce)
-        cors.mark(request, response)
+        def marked() -> HttpResponseBase:
+            try:
+                response = produce()
+            except SynnefoError as error:
+                response = self.fault(request, error)
+            except SuspiciousOperation as error:
+                response = self.fault(request, unreadable(error))
+            cors.mark(request, response)
+            return response
+
+        response = super()._answer(request, marked)
         response["X-Trans-Id"] = response["X-Openstack-Request-Id"] = request_id.current()
         return response
 
