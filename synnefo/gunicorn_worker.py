@@ -84,6 +84,7 @@ class DirectBody(Body):  # type: ignore[misc]  # gunicorn has no types
         try:
             received: int = unreader.sock.recv_into(target[:wanted])
         except Exception:
+            # Noted whatever it was, and raised again.
             self.failed = True
             raise
         self.reader.length -= received

@@ -100,6 +100,7 @@ def _step(what: str, work: Callable[[], T]) -> T | None:
     try:
         return work()
     except Exception:
+        # Whatever it is, the next part is another cluster's or another table's.
         log.exception("%s can't be looked after now", what)
         return None
 
@@ -111,6 +112,7 @@ def _for_intent(intent: JobIntent, work: Callable[[], object]) -> None:
     except (ServiceUnavailable, clients.GanetiApiError):
         raise
     except Exception as error:
+        # It would come first again in every round and keep the others waiting.
         log.exception("%s can't be dealt with", intent)
         _look_later(intent, f"{type(error).__name__}: {error}")
 

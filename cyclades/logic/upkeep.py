@@ -108,6 +108,7 @@ def _step(what: str, look_after_it: Callable[[Report], None], report: Report) ->
         log.warning("%s: left for the next round: %s", what, error)
         report.note(what, "failed")
     except Exception:
+        # One part that breaks must not keep the others from their turn.
         log.exception("%s: left for the next round", what)
         report.note(what, "failed")
 
@@ -120,6 +121,7 @@ def _look_after_backend(backend: Backend) -> Report:
         log.warning("backend %s is left out: %s", backend, error)
         report.unreachable.append(backend.clustername)
     except Exception:
+        # Nor one cluster, whatever it answers, the other clusters.
         log.exception("backend %s is left out", backend)
         report.unreachable.append(backend.clustername)
     return report

@@ -36,7 +36,7 @@ _LATEST = f"""
 SELECT {columns(Version, "v")}, {columns(Node, "n")}
   FROM pithos_node n JOIN pithos_version v ON v.node_id = n.id AND v.cluster <> {Cluster.HISTORY:d}
  WHERE n.parent_id = %s AND n.name = %s
-"""  # noqa: S608
+"""  # noqa: S608  (only constants)
 _LOCK = f"SELECT 1 {_ACCOUNT_AND_CONTAINER} {_OF_THESE_NAMES}"
 _LOCKED_LATEST = f"""
 SELECT {columns(Node, "c")}, {columns(Node, "a")}, {columns(ContainerPolicy, "p")},

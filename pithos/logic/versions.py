@@ -312,7 +312,7 @@ def _supersede(container: Node, superseded: Sequence[Version]) -> Delta:
     return sums_without(container, superseded)
 
 
-_SUPERSEDE = f"UPDATE pithos_version SET cluster = {Cluster.HISTORY:d} WHERE id = %s"  # noqa: S608
+_SUPERSEDE = f"UPDATE pithos_version SET cluster = {Cluster.HISTORY:d} WHERE id = %s"  # noqa: S608  (a constant)
 _RETIRE = "UPDATE pithos_attribute SET is_latest = FALSE WHERE version_id = %s AND is_latest"
 
 

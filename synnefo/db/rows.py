@@ -57,6 +57,7 @@ def link(instance: models.Model, field: str, related: models.Model | None) -> No
 
     Either direction, as ``select_related`` does.
     """
+    # ``get_field`` may return any kind of field by its type; only relations keep what they lead to.
     instance._meta.get_field(field).set_cached_value(instance, related)  # type: ignore[union-attr]
 
 
@@ -126,6 +127,7 @@ def _given(model: type[models.Model]) -> Fields:
 
 @lru_cache(maxsize=64)
 def _insert(model: type[models.Model]) -> tuple[str, Fields]:
+    # Only names from the models' own definitions are put into the texts here and below.
     fields = _given(model)
     names, marks = ", ".join(f'"{field.column}"' for field in fields), ", ".join(["%s"] * len(fields))
     table, key = model._meta.db_table, model._meta.pk.column
