@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.urls import URLPattern, path
 
 from branding import shell_views, views
@@ -17,3 +18,14 @@ urlpatterns: list[URLPattern] = [
     path("_ui/events", shell_views.events, name="branding-events"),
     path("_ui/shortcuts", shell_views.shortcuts, name="branding-shortcuts"),
 ]
+
+
+def _ask_services() -> None:
+    """Let each service tell the shell what it adds; only here, as programs without pages load none of it."""
+    for application in apps.get_app_configs():
+        register = getattr(application, "register_in_shell", None)
+        if register is not None:
+            register()
+
+
+_ask_services()

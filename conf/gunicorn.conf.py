@@ -3,10 +3,14 @@
 Threads, not only processes, because uploads and downloads of large objects wait for the network.
 """
 
+import gc
 import multiprocessing
 import os
 
-from synnefo.gunicorn_hooks import post_worker_init, pre_request
+from synnefo.gunicorn_hooks import on_reload, pre_request, when_ready
+
+# What is loaded from now on stays: the collector has nothing to look for until when_ready.
+gc.disable()
 
 bind = os.environ.get("SYNNEFO_BIND", "127.0.0.1:8080")
 # Threads that cut off clients which dawdle. Environment, with seconds where nothing else is said:
@@ -15,6 +19,9 @@ bind = os.environ.get("SYNNEFO_BIND", "127.0.0.1:8080")
 # bytes give one back.
 worker_class = "synnefo.gunicorn_worker.Worker"
 workers = int(os.environ.get("SYNNEFO_WORKERS", str(multiprocessing.cpu_count())))
+# Workers are forked from a master that has loaded everything: they share its memory, and begin at once.
+# SIGHUP loads code and settings anew.
+preload_app = True
 threads = int(os.environ.get("SYNNEFO_THREADS", "16"))
 timeout = 120
 graceful_timeout = 30
@@ -28,4 +35,4 @@ accesslog = None
 # Its default place is one file for all servers of a user.
 control_socket_disable = True
 
-__all__ = ["post_worker_init", "pre_request"]
+__all__ = ["on_reload", "pre_request", "when_ready"]

@@ -14,9 +14,13 @@ class CycladesConfig(AppConfig):
     verbose_name = "Compute"
 
     def ready(self) -> None:
-        """Make the checks of the configuration known, and what compute says in the shell around all pages."""
+        """Make the checks of the configuration known."""
         from cyclades import checks
-        from cyclades.web import shell
 
         checks.register_checks()
+
+    def register_in_shell(self) -> None:
+        """Tell the shell around all pages what compute has to say."""
+        from cyclades.web import shell
+
         shell.register()

@@ -11,7 +11,7 @@ class PithosConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Object storage"
 
-    def ready(self) -> None:
+    def register_in_shell(self) -> None:
         """Tell the shell around all pages what object storage has to say."""
         from pithos.web import shell
 

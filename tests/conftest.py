@@ -15,7 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from synnefo import clock, rate_limit
-from tests import built_once, environment, flushing
+from tests import built_once, environment, flushing, translated
 from tests.kept import kept  # noqa: F401
 from tests.lab import migrated
 from tests.lab.demo import Demo, running_demo
@@ -36,6 +36,8 @@ hypothesis_settings.register_profile("busy", deadline=None, suppress_health_chec
 hypothesis_settings.load_profile("busy")
 built_once.static_files()
 built_once.routes()
+built_once.tls_contexts()
+built_once.middleware()
 
 _Component = TypeVar("_Component", bound=Instance | RabbitMQ)
 
@@ -125,6 +127,12 @@ def one_period(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # -- who runs what, when several processes share the work ------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Begin with what all processes need."""
+    translated.share(session.config)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:

@@ -6,10 +6,12 @@ import os
 import tempfile
 from urllib.parse import urlsplit
 
+from tests import environment, scratch
+
+scratch.use_memory()
 os.environ.setdefault("SYNNEFO_SETTINGS_DIR", tempfile.mkdtemp(prefix="synnefo-test-settings-"))
 
-from synnefo.settings import *  # noqa: F403
-from tests import environment
+from synnefo.settings import *  # noqa: E402, F403
 
 _url = environment.database_url()
 if _url:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import datetime as dt
 import functools
 import hashlib
@@ -166,9 +167,23 @@ def _loaded_configuration(
 
 
 def _client() -> Saml2Client:
+    """Return a client that knows of nobody yet; it has the key in common with those before it."""
+    configuration = _configuration()
+    from saml2.population import Population
+
+    own_files = filter(None, (settings.ASTAKOS_SAML_KEY_FILE, settings.ASTAKOS_SAML_CERT_FILE))
+    stamps = tuple(Path(path).stat().st_mtime_ns for path in own_files)
+    client = copy.copy(_first_client(configuration, stamps))
+    client.users, client.state = Population(), {}
+    return client
+
+
+@functools.lru_cache(maxsize=4)
+def _first_client(configuration: SPConfig, _stamps: tuple[int, ...]) -> Saml2Client:
+    """Return a client to copy: a key is checked when it is read, which takes longer than all of a login."""
     from saml2.client import Saml2Client
 
-    return Saml2Client(config=_configuration())
+    return Saml2Client(config=configuration)
 
 
 def metadata() -> str:

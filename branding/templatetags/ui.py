@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import forms, template
+from django.conf import settings
 from django.template.base import NodeList
 from django.template.context import Context
 from django.template.loader_tags import BlockNode
@@ -47,6 +49,12 @@ def page_title(context: Context) -> str:
 @register.simple_tag
 def icon(name: str, css_class: str = "") -> SafeString:
     """Return the picture *name* of icons.svg; it says nothing to screen readers."""
+    return _icon(name, css_class, settings.STATIC_URL)
+
+
+@lru_cache(maxsize=512, typed=True)
+def _icon(name: str, css_class: str, _static_url: str) -> SafeString:
+    """Return the same picture as before: a page has dozens of them, and to put one together takes long."""
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
         css_class,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon, or one of the administrative actions, and return the exit status."""
     options = parse_options(arguments)
+    # What is loaded until work begins stays: nothing of it is worth looking for.
+    gc.disable()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "synnefo.settings")
     import django
 
@@ -52,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(pid_file: str) -> int:
     from cyclades.dispatcher.service import Dispatcher
 
+    gc.freeze()
+    gc.enable()
     dispatcher = Dispatcher()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: dispatcher.stop())

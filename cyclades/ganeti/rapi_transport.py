@@ -18,6 +18,7 @@ import httpx
 
 from cyclades.ganeti.rapi_errors import GanetiApiError, RapiRefused, RapiUnavailable, RapiUnknown
 from cyclades.ganeti.rapi_pool import RapiPool
+from synnefo.tls import unverified_context
 
 #: Ganeti's HTTP server drops the connection, without an answer, for longer start lines.
 MAX_START_LINE_BYTES = 8192
@@ -209,9 +210,8 @@ def _error_text(response: httpx.Response) -> str:
 
 
 def _tls_context(ca_file: str | Path | None, verify: bool) -> ssl.SSLContext:
+    if ca_file is None and not verify:
+        return unverified_context()
     context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    if not verify:
-        context.check_hostname = False
-        if ca_file is None:
-            context.verify_mode = ssl.CERT_NONE
+    context.check_hostname = verify
     return context

@@ -23,7 +23,7 @@ from cyclades.logic.servers import lock_server
 from cyclades.models import IPAddress, Network, NetworkState, Port, PortState, Server, Task
 from synnefo import audit
 from synnefo.credentials import Credentials
-from synnefo.db.locks import atomic, lock_one, retry_on_deadlock
+from synnefo.db.locks import atomic, lock_name, lock_one, retry_on_deadlock
 from synnefo.errors import BadRequest, Conflict, Forbidden, NotFound, OverLimit, ServiceUnavailable
 
 MAX_NAME = 128
@@ -89,6 +89,8 @@ def _check_unattached(credentials: Credentials) -> None:
     limit = settings.CYCLADES_MAX_UNATTACHED_PORTS
     if credentials.is_admin:
         return
+    # No quota holding counts them that could be locked.
+    lock_name("unattached ports", credentials.user_id)
     if Port.objects.filter(userid=credentials.user_id, machine=None).count() >= limit:
         raise OverLimit(f"You have {limit} ports on no server already. Delete some first.")
 

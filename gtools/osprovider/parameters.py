@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import http.client
 import json
 import ssl
@@ -194,9 +195,14 @@ class ConfigClient:
     """Fetches one-time parameters; tries again while the service can't be reached."""
 
     def __init__(self, ca_file: str = "", sleep: Callable[[float], None] = time.sleep) -> None:
-        context = ssl.create_default_context(cafile=ca_file or None)
+        self._ca_file = ca_file
         self._sleep = sleep
-        self._opener = urllib.request.build_opener(
+
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        # Not made before it is needed: loading the trusted certificates takes long.
+        context = ssl.create_default_context(cafile=self._ca_file or None)
+        return urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context), _NoRedirect()
         )
 

@@ -124,4 +124,5 @@ class Disk:
 
 
 def _is_zero(view: memoryview) -> bool:
-    return view == ZEROS[: len(view)]
+    # Views are compared item by item, bytes at once.
+    return bytes(view) == ZEROS[: len(view)]

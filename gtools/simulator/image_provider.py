@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+from synnefo.tls import unverified_context
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,7 @@ def fetch_configuration(url: str) -> dict[str, Any]:
     """Return what the one-time URL answers; ImageError unless it is 200 with a JSON object."""
     if not url.startswith(("http://", "https://")):
         raise ImageError(f"config_url is not an HTTP URL: {url}")
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = unverified_context()
     try:
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT, context=context) as answer:  # noqa: S310
             if answer.status != 200:

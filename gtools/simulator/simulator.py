@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import socket
 import socketserver
 import threading
 from types import TracebackType
@@ -21,6 +23,9 @@ from gtools.simulator.options import SimulatorOptions
 from gtools.simulator.rapi_server import RapiServer
 from gtools.simulator.resources import Resources
 from gtools.simulator.statistics import Statistics
+
+#: How soon a server notices that it is to end, where it is not woken for that.
+_POLL_SECONDS = 1.0
 
 
 class AlreadyRunning(RuntimeError):
@@ -41,7 +46,7 @@ class Simulator:
             keep_jobs=options.keep_jobs,
         )
         self._rapi: RapiServer | None = None
-        self._servers: list[socketserver.BaseServer] = []
+        self._servers: list[socketserver.TCPServer] = []
         self._threads: list[threading.Thread] = []
         self._consoles = Consoles(self.cluster, options.console_address) if options.console_address else None
         directory = options.statistics_directory
@@ -97,8 +102,7 @@ class Simulator:
         if self._statistics is not None:
             self._statistics.stop()
         for server in self._servers:
-            server.shutdown()
-            server.server_close()
+            _end(server)
         for thread in self._threads:
             thread.join(timeout=10)
         self._servers, self._threads = [], []
@@ -116,10 +120,10 @@ class Simulator:
     ) -> None:
         self.stop()
 
-    def _serve(self, server: socketserver.BaseServer) -> None:
+    def _serve(self, server: socketserver.TCPServer) -> None:
         thread = threading.Thread(
             target=server.serve_forever,
-            kwargs={"poll_interval": 0.05},
+            kwargs={"poll_interval": _POLL_SECONDS},
             name=type(server).__name__,
             daemon=True,
         )
@@ -159,3 +163,11 @@ class Simulator:
     def fail(self, **fault: object) -> None:
         """Plan a failure; arguments as in `Fault`."""
         self.faults.add(Fault.parse(fault))
+
+
+def _end(server: socketserver.TCPServer) -> None:
+    # Linux wakes who waits for connections; elsewhere the server notices at its next look.
+    with contextlib.suppress(OSError):
+        server.socket.shutdown(socket.SHUT_RDWR)
+    server.shutdown()
+    server.server_close()

@@ -1,7 +1,7 @@
 """Which blocks the versions of all objects refer to, worked out in bounded memory.
 
-Digests are written to 256 files by their first byte, so that afterwards only one part in 256 is in memory at
-a time: 100 million blocks make 3.2 GB of files and sets of 400,000.
+Digests are written to up to 256 files by their first byte, so that afterwards only one part in 256 is in
+memory at a time: 100 million blocks make 3.2 GB of files and sets of 400,000.
 """
 
 from __future__ import annotations
@@ -38,19 +38,22 @@ class Finding:
 
 
 class Buckets:
-    """Records that begin with a digest, in 256 files of ``directory``; ``width`` bytes each."""
+    """Records that begin with a digest, in up to 256 files of ``directory``; ``width`` bytes each."""
 
     def __init__(self, directory: str, label: str, width: int) -> None:
         self._width = width
-        self._paths = [Path(directory) / f"{label}-{number:02x}" for number in range(BUCKETS)]
+        self._path = str(Path(directory) / label)
         self._stack = contextlib.ExitStack()
-        self._files: list[IO[bytes]] = [
-            self._stack.enter_context(path.open("wb", buffering=1 << 15)) for path in self._paths
-        ]
+        # Small stores need few of the files.
+        self._files: dict[int, IO[bytes]] = {}
 
     def add(self, record: bytes) -> None:
         """Keep a record."""
-        self._files[record[0]].write(record)
+        number = record[0]
+        if number not in self._files:
+            file = open(f"{self._path}-{number:02x}", "wb", buffering=1 << 15)  # noqa: SIM115  (see close)
+            self._files[number] = self._stack.enter_context(file)
+        self._files[number].write(record)
 
     def close(self) -> None:
         """Finish writing."""
@@ -58,9 +61,10 @@ class Buckets:
 
     def records(self, number: int) -> Iterator[bytes]:
         """Yield the records of one file."""
-        with self._paths[number].open("rb") as file:
-            while record := file.read(self._width):
-                yield record
+        if number in self._files:
+            with open(f"{self._path}-{number:02x}", "rb") as file:
+                while record := file.read(self._width):
+                    yield record
 
 
 @dataclass

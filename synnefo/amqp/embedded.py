@@ -20,6 +20,7 @@ from typing import Any
 
 from synnefo.amqp import store
 from synnefo.amqp.client import AmqpError, AmqpUnavailable, Client, Deliveries, Delivery
+from synnefo.amqp.file_watch import FileWatch
 
 BUSY_SECONDS = 10.0
 LEASE_SECONDS = 1800.0
@@ -48,6 +49,7 @@ class EmbeddedClient(Client):
         self._tags: dict[int, int] = {}
         self._next_tag = 0
         self._kept_house = 0.0
+        self._watch: FileWatch | None = None
 
     # Topology
 
@@ -141,16 +143,17 @@ class EmbeddedClient(Client):
             with self._lock:
                 if self._queues is None:
                     raise AmqpError("this client has no subscription")
+                watch = self._watched()
                 delivery = self._claim(self._queues, self._prefetch)
             if delivery is not None:
                 return delivery
-            if deadline is not None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return None
-                pause = min(pause, left)
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
+            left = pause if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return None
+            # A change is told when it is written, which is some moments before others see it.
+            changed = watch.wait(min(pause, left))
+            longest = HOUSEKEEPING_SECONDS if watch.is_told else LONGEST_POLL_SECONDS
+            pause = FIRST_POLL_SECONDS if changed else min(pause * 1.5, longest)
 
     def get(self, queue: str) -> Delivery | None:
         """Fetch one message."""
@@ -214,8 +217,22 @@ class EmbeddedClient(Client):
                 self._database.close()
             self._database = None
             self._closed = True
+            self._end_watch()
 
     # The file
+
+    def _watched(self) -> FileWatch:
+        """Return the watch of the file to which changes are appended, which tells of changes from now on."""
+        self._open()
+        if self._watch is None:
+            self._watch = FileWatch(f"{self._path}-wal")
+        self._watch.forget()
+        return self._watch
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -250,16 +267,20 @@ class EmbeddedClient(Client):
             database = store.open_file(self._path, BUSY_SECONDS)
             self._pid, self._client = os.getpid(), secrets.token_hex(8)
             self._tags.clear()
+            self._end_watch()
             with _immediate(database):
                 store.add_client(database, self._client, self._name)
         self._database = database
         return database
 
     def _keep_house(self, database: sqlite3.Connection) -> None:
-        """Free what dead clients hold and drop expired queues, now and then."""
+        """Free what dead clients hold and drop expired queues, now and then; write only if that is needed."""
         if time.monotonic() - self._kept_house < HOUSEKEEPING_SECONDS:
             return
         self._kept_house = time.monotonic()
+        with contextlib.suppress(sqlite3.OperationalError):
+            if not store.needs_housekeeping(database, self._client, self._queues or (), LEASE_SECONDS):
+                return
         # Not worth waiting for: if others are busy, it is done next time.
         with (
             contextlib.suppress(sqlite3.OperationalError),

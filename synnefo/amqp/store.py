@@ -15,6 +15,8 @@ from synnefo.amqp.client import AmqpRefused
 from synnefo.amqp.topics import matches
 
 EXCHANGE_TYPES = frozenset({"topic", "direct", "fanout"})
+#: How often a lease or a queue's life is renewed while it lasts.
+_RENEWALS = 10
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS exchange (name TEXT PRIMARY KEY, type TEXT NOT NULL);
@@ -257,13 +259,36 @@ def drop_client(database: sqlite3.Connection, client: str) -> None:
 
 def drop_dead_clients(database: sqlite3.Connection, lease_seconds: float) -> None:
     """Drop the clients whose process is gone or that were silent for too long."""
+    for client in _dead_clients(database, lease_seconds):
+        drop_client(database, client)
+
+
+def needs_housekeeping(
+    database: sqlite3.Connection, client: str, queues: Sequence[str], lease_seconds: float
+) -> bool:
+    """Return whether there is anything to renew for the client and its queues, or anything to drop."""
+    now = time.time()
+    seen = database.execute("SELECT seen FROM client WHERE id = ?", (client,)).fetchone()
+    if seen is None or now - seen[0] > lease_seconds / _RENEWALS:
+        return True
+    rows = database.execute(
+        "SELECT name, used, expires_ms / 1000.0 FROM queue WHERE expires_ms IS NOT NULL"
+    ).fetchall()
+    for name, used, seconds in rows:
+        if now - used > (seconds / _RENEWALS if name in queues else seconds):
+            return True
+    return bool(_dead_clients(database, lease_seconds))
+
+
+def _dead_clients(database: sqlite3.Connection, lease_seconds: float) -> list[str]:
     rows = database.execute("SELECT id, pid, pid_namespace, started, seen FROM client").fetchall()
     now, here = time.time(), _pid_namespace()
-    for client, pid, namespace, started, seen in rows:
+    return [
+        client
+        for client, pid, namespace, started, seen in rows
         # The process ids of another container tell nothing here.
-        is_gone = namespace == here and _process_started(pid) != started
-        if is_gone or now - seen > lease_seconds:
-            drop_client(database, client)
+        if (namespace == here and _process_started(pid) != started) or now - seen > lease_seconds
+    ]
 
 
 def touch_queues(database: sqlite3.Connection, queues: Sequence[str]) -> None:

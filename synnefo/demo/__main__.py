@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from types import FrameType
 from synnefo.demo import layout as demo_layout
 from synnefo.demo.client_files import banner, write_client_files
 from synnefo.demo.processes import Process, StartFailed, Supervisor
+from synnefo.tls import unverified_context
 
 #: Seconds between two runs of the periodic task.
 _PERIOD = 300
@@ -188,9 +188,7 @@ def _listens(port: int) -> bool:
 
 def _answers(url: str) -> bool:
     """Tell whether anything answers at *url*, whatever it says short of a server error."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = unverified_context()
     try:
         with urllib.request.urlopen(url, timeout=2, context=context):  # noqa: S310  (our own address)
             return True

@@ -35,6 +35,8 @@ _LIMITS = {
 _FLAVORS = (("1", "1024", "10"), ("2", "2048", "20"), ("4", "4096", "40"))
 #: The kind of disk whose volumes leave one server and join another.
 _DETACHABLE = "ext_snffile"
+#: What the small server can be resized to: the size of a disk stays.
+_SAME_DISK = ("2", "2048", "10")
 USER_EMAIL = "user@demo.synnefo.org"
 ADMIN_EMAIL = "admin@demo.synnefo.org"
 
@@ -57,6 +59,7 @@ def content(root: Path, rapi_port: str, base_url: str) -> dict[str, str]:
         # kamaki takes a type with this name where the user names none.
         manage("volume-type-create", "--name", "ext_archipelago", "--disk-template", _DETACHABLE)
         manage("flavor-create", *_FLAVORS[0], _DETACHABLE)
+        manage("flavor-create", *_SAME_DISK, "file")
     if not _rows("network-list", "--public"):
         manage(
             "network-create", "--public", "--name", "Internet", "--flavor", "CUSTOM",

@@ -17,7 +17,7 @@ from tests.astakos.project_world import ProjectWorld, people, world  # noqa: F40
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.urls("tests.astakos.pages_urls")]
 UI = "/astakos/ui"
-MANY = 230
+MANY = 130  # three pages: one between the first and the last
 
 
 def browser(person: Person) -> Client:
@@ -60,22 +60,23 @@ def add_members(uuid: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("which", "count"), [("", MANY), ("/approved", MANY // 2), ("/pending", MANY // 2)])
-def test_members(world: ProjectWorld, django_assert_max_num_queries: Any, which: str, count: int) -> None:
+def test_members(world: ProjectWorld, django_assert_max_num_queries: Any) -> None:
     uuid = world.project()
     add_members(uuid)
-    path = f"{UI}/projects/{uuid}/members{which}"
-    pages = walk(browser(world.owner), path, r"<td[^>]*>(m\d+)@lab", django_assert_max_num_queries, 15)
-    assert {len(page) for page in pages[:-1]} == {50}
-    seen = [email for page in pages for email in page]
-    assert len(seen) == len(set(seen)) == count
+    client = browser(world.owner)
+    for which, count in (("", MANY), ("/approved", MANY // 2), ("/pending", MANY // 2)):
+        path = f"{UI}/projects/{uuid}/members{which}"
+        pages = walk(client, path, r"<td[^>]*>(m\d+)@lab", django_assert_max_num_queries, 15)
+        assert {len(page) for page in pages[:-1]} == {50}, which
+        seen = [email for page in pages for email in page]
+        assert len(seen) == len(set(seen)) == count, which
 
 
 @pytest.mark.parametrize("sort", ["", "name"])
 def test_projects(world: ProjectWorld, django_assert_max_num_queries: Any, sort: str) -> None:
     add_projects()
     path, client = f"{UI}/projects", browser(world.admin)
-    query = urlencode({"sort": sort, "per_page": 100, "q": "lab"})
+    query = urlencode({"sort": sort, "per_page": 50, "q": "lab"})
     first = client.get(f"{path}?{query}").content.decode()
     assert f'value="{sort}" selected' in first or not sort
     seen = []
@@ -87,7 +88,7 @@ def test_projects(world: ProjectWorld, django_assert_max_num_queries: Any, sort:
         if following is None:
             break
         query = following[1].replace("&amp;", "&")
-    assert [len(page) for page in seen] == [100, 100, MANY - 200]
+    assert [len(page) for page in seen] == [50, 50, MANY - 100]
     names = [name for page in seen for name in page]
     wanted = [f"p{number % 7}{number:03}" for number in range(MANY)]
     assert names == (sorted(wanted) if sort else wanted[::-1])
@@ -109,8 +110,7 @@ def add_projects() -> None:
     )
 
 
-@pytest.mark.parametrize("status", ["pending", "active", "suspended", "terminated", "denied", "cancelled"])
-def test_projects_by_status(world: ProjectWorld, status: str) -> None:
+def test_projects_by_status(world: ProjectWorld) -> None:
     world.apply("pending.lab.example")
     world.project("active.lab.example")
     world.act("suspend", world.project("suspended.lab.example"))
@@ -118,8 +118,10 @@ def test_projects_by_status(world: ProjectWorld, status: str) -> None:
     for action, name in (("deny", "denied"), ("cancel", "cancelled")):
         uuid, application = world.apply(f"{name}.lab.example", by=world.admin)
         assert world.answer(action, uuid, application).status_code == 200
-    text = browser(world.admin).get(f"{UI}/projects?status={status}").content.decode()
-    assert re.findall(r">(\w+)\.lab\.example</a>", text) == [status]
+    client = browser(world.admin)
+    for status in ("pending", "active", "suspended", "terminated", "denied", "cancelled"):
+        text = client.get(f"{UI}/projects?status={status}").content.decode()
+        assert re.findall(r">(\w+)\.lab\.example</a>", text) == [status]
 
 
 @pytest.mark.parametrize("query", ["q=nowhere", "status=suspended"])
@@ -148,7 +150,7 @@ def test_invitations(world: ProjectWorld, settings: Any, django_assert_max_num_q
     )  # fmt: skip
     pages = walk(browser(world.owner), f"{UI}/invite", r"(g\d+)@lab", django_assert_max_num_queries, 8)
     seen = [name for page in pages for name in page]
-    assert len(pages) == 5 and seen == [f"g{number:03}" for number in reversed(range(MANY))]
+    assert len(pages) == 3 and seen == [f"g{number:03}" for number in reversed(range(MANY))]
 
 
 def test_a_list_of_memberships_counts_seats_once(

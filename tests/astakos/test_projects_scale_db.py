@@ -1,4 +1,4 @@
-"""Lists of 5,000 projects: few queries, and no more rows in memory at a time than a batch."""
+"""Lists of 2,500 projects: few queries, and no more rows in memory at a time than a batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from synnefo.credentials import Credentials
 from tests.astakos.conftest import Person
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
-COUNT = 5000
+COUNT = 2500
 
 
 @pytest.fixture

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import html
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -21,15 +23,17 @@ from astakos.models import SamlMessage, User, UserAuthProvider
 from synnefo import clock
 from synnefo.errors import BadRequest, NotFound
 from tests.astakos.conftest import MakeUser
-from tests.lab.certificates import self_signed
+from tests.lab.certificates import rsa_key, self_signed
+from tests.lazily import Lazily
+
+if TYPE_CHECKING:
+    from tests.lab.saml_idp import SamlIdp
 
 pytestmark = [pytest.mark.functional, pytest.mark.django_db]
 
-pytest.importorskip("saml2")
-if shutil.which("xmlsec1") is None:
-    pytest.skip("xmlsec1 is not installed", allow_module_level=True)
-
-from tests.lab.saml_idp import SamlIdp, visit, without  # noqa: E402  (only where pysaml2 is installed)
+if find_spec("saml2") is None or shutil.which("xmlsec1") is None:
+    pytest.skip("pysaml2 or xmlsec1 is not installed", allow_module_level=True)
+saml_idp = Lazily("tests.lab.saml_idp")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def idps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SamlIdp, Sa
     certificate, key = self_signed("service")
     (folder / "service.crt").write_bytes(certificate)
     (folder / "service.key").write_bytes(key)
-    pair = (SamlIdp(folder, "university").start(), SamlIdp(folder, "institute").start())
+    pair = tuple(saml_idp.SamlIdp(folder, name).start() for name in ("university", "institute"))
     values = {
         "ASTAKOS_IM_MODULES": ["local", "saml"],
         "ASTAKOS_SAML_METADATA_FILES": [str(idp.metadata_path) for idp in pair],
@@ -62,7 +66,7 @@ def idp(idps: tuple[SamlIdp, SamlIdp]) -> SamlIdp:
 
 
 def answer_of(idp: SamlIdp) -> str:
-    return visit(saml.begin(provider=idp.entity_id).url)["SAMLResponse"]
+    return saml_idp.visit(saml.begin(provider=idp.entity_id).url)["SAMLResponse"]
 
 
 def log_in(idp: SamlIdp) -> saml.SamlLogin:
@@ -329,8 +333,8 @@ def test_an_unsigned_or_changed_logout_request_is_refused(
     url = idp.logout_request(saml.url_of("sls"))
     other = query_of(idps[1].logout_request(saml.url_of("sls")))
     forged = [
-        query_of(without(url, "Signature")),
-        query_of(without(url, "Signature", "SigAlg")),
+        query_of(saml_idp.without(url, "Signature")),
+        query_of(saml_idp.without(url, "Signature", "SigAlg")),
         {**query_of(url), "SAMLRequest": other["SAMLRequest"]},
         {**query_of(url), "RelayState": "x"},
         {**query_of(url), "SigAlg": "http://www.w3.org/2000/09/xmldsig#hmac-sha1"},
@@ -370,7 +374,7 @@ def maria(make_user: MakeUser, idp: SamlIdp) -> User:
 def browse(client: Client, idp: SamlIdp, query: str = "") -> Any:
     """Log in as a browser does and return the answer of the last page."""
     asked = client.get(f"{UI}/login/saml?idp={idp.entity_id}{query}")
-    form = visit(asked["Location"])
+    form = saml_idp.visit(asked["Location"])
     # The institution's page posts from another site, so the session's cookie is not sent.
     accepted = Client().post(f"{UI}/login/saml/acs", {"SAMLResponse": form["SAMLResponse"]})
     assert accepted.status_code == 303
@@ -387,7 +391,7 @@ def test_a_visitor_chooses_the_institution_and_comes_back(client: Client, maria:
 
 def test_an_answer_opens_no_session_in_another_browser(client: Client, maria: User, idp: SamlIdp) -> None:
     asked = client.get(f"{UI}/login/saml?idp={idp.entity_id}")
-    form = visit(asked["Location"])
+    form = saml_idp.visit(asked["Location"])
     accepted = Client().post(f"{UI}/login/saml/acs", {"SAMLResponse": form["SAMLResponse"]})
     other = Client()
     assert other.get(accepted["Location"])["Location"].startswith(f"{UI}/login")
@@ -434,3 +438,13 @@ def test_the_institution_ends_its_sessions_and_no_others(client: Client, maria: 
     assert response["Location"].startswith(f"{idp.url}/slo")
     assert client.get(f"{UI}/profile").status_code == 302
     assert local.get(f"{UI}/profile").status_code == 200
+
+
+def test_a_key_that_was_replaced_is_used_from_then_on(idp: SamlIdp, settings, tmp_path: Path) -> None:
+    files = (tmp_path / "own.crt", tmp_path / "own.key")
+    settings.ASTAKOS_SAML_CERT_FILE, settings.ASTAKOS_SAML_KEY_FILE = map(str, files)
+    for moment, name in enumerate(("service", "another")):
+        for path, content in zip(files, self_signed(name), strict=True):
+            path.write_bytes(content)
+            os.utime(path, (moment, moment))
+        assert saml._client().sec.sec_backend.key.private_numbers() == rsa_key(name).private_numbers()

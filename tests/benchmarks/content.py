@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import django
+from django.core.management import call_command
 
 SERVERS = 1000
 OBJECTS = 10_000
@@ -90,8 +91,9 @@ def _holdings() -> None:
 
 
 def main(base_url: str, extent: str = "filled") -> None:
-    """Fill the database, or make the user and services only (``bare``)."""
+    """Make the tables and fill them, or make the user and services only (``bare``)."""
     django.setup()
+    call_command("migrate", verbosity=0)
     from astakos import public as astakos
     from astakos.models import Resource
     from synnefo.demo.seed import register_services

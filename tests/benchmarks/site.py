@@ -94,7 +94,6 @@ class Site(Instance):
             (self.directory / name).mkdir()
         (self.directory / "settings" / "10-bench.conf").write_text(self._configuration())
         migrated.fill(self.database.url())
-        self.run("synnefo.cli", "migrate", "-v", "0")
         arguments = (self.base_url, "filled" if self.filled else "bare")
         self.credentials = json.loads(self.run("tests.benchmarks.content", *arguments).splitlines()[-1])
         # Rows that came in bulk: autovacuum would have looked at them by the time a site is used.

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from cyclades.ganeti.rapi import RapiClient
+from cyclades.ganeti.rapi import FINAL_STATUSES, RapiClient
+from tests.lab.instance import wait_until
 
 Json = Any
 _NUMBERS = itertools.count(1)
@@ -62,8 +63,15 @@ class ContractCluster:
     # -- jobs ----------------------------------------------------------------------------------------------
 
     def job(self, job_id: int) -> Json:
-        """Wait for a job and return it as RAPI shows it."""
-        return self.client.WaitForJobCompletion(job_id, timeout=60)
+        """Wait for a job and return it as RAPI shows it.
+
+        Its file tells of its end at less cost than RAPI, which is asked again for each change.
+        """
+        wait_until(
+            lambda: self.file(job_id)["ops"][-1]["status"] in FINAL_STATUSES,
+            timeout=240, what=f"the end of job {job_id}", interval=0.02,
+        )  # fmt: skip
+        return self.client.WaitForJobCompletion(job_id)
 
     def succeed(self, job_id: int) -> Json:
         """Wait for a job, which must succeed, and return its result."""

@@ -112,6 +112,12 @@ def network(cluster: ContractCluster) -> str:
 
 
 @pytest.fixture(scope="session")
+def unconnected(cluster: ContractCluster) -> str:
+    """A network that stays as it is, connected to nothing."""
+    return cluster.network(connect=False)
+
+
+@pytest.fixture(scope="session")
 def running(cluster: ContractCluster) -> str:
     """A running instance that tests leave as it is."""
     return cluster.instance(tags=["cyclades:user:web"])

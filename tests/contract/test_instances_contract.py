@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -30,14 +31,18 @@ def instance(cluster: ContractCluster, switched: str) -> str:
     return switched
 
 
-def status(cluster: ContractCluster, name: str) -> str:
-    return str(cluster.client.GetInstance(name)["status"])
+@dataclass(frozen=True)
+class Created:
+    """An instance as Cyclades asks for it, and its job."""
+
+    name: str
+    address: str
+    job_id: int
 
 
-# -- creation --------------------------------------------------------------------------------------------
-
-
-def test_creation_as_cyclades_asks_for_it(cluster: ContractCluster, network: str) -> None:
+@pytest.fixture(scope="module")
+def created(cluster: ContractCluster, network: str) -> Created:
+    """An instance with everything, which tests leave as it is."""
     name, address = f"snf-{number()}", cluster.address(network, 7)
     body = cluster.instance_body(
         name,
@@ -46,6 +51,19 @@ def test_creation_as_cyclades_asks_for_it(cluster: ContractCluster, network: str
         tags=["cyclades:user:web"],
     )
     job_id = cluster.client.CreateInstance(body, reason="req-1")
+    cluster.job(job_id)
+    return Created(name, address, job_id)
+
+
+def status(cluster: ContractCluster, name: str) -> str:
+    return str(cluster.client.GetInstance(name)["status"])
+
+
+# -- creation --------------------------------------------------------------------------------------------
+
+
+def test_creation_as_cyclades_asks_for_it(cluster: ContractCluster, network: str, created: Created) -> None:
+    name, address, job_id = created.name, created.address, created.job_id
     (node,) = cluster.succeed(job_id)
     instance = cluster.client.GetInstance(name)
     assert instance["pnode"] == node
@@ -169,10 +187,9 @@ def test_what_fits_nowhere_is_insufficient_resources(
     )
 
 
-def test_an_address_can_be_given_only_once(cluster: ContractCluster, network: str) -> None:
-    address = cluster.address(network, 20)
+def test_an_address_can_be_given_only_once(cluster: ContractCluster, network: str, created: Created) -> None:
+    address = created.address
     nics = [{"network": network, "ip": address}]
-    cluster.instance(nics=nics, start=False, disks=[])
     body = cluster.instance_body(f"snf-{number()}", nics=nics)
     problem = f"IP address {address} already in use or does not belong to network {network}"
     assert cluster.fail(cluster.client.CreateInstance(body)) == prerequisite(problem, "resource_not_unique")
@@ -202,11 +219,10 @@ def test_a_full_pool_fails_the_creation(cluster: ContractCluster) -> None:
     assert cluster.fail(cluster.client.CreateInstance(body)) == prerequisite(problem, "wrong_state")
 
 
-def test_a_network_that_is_not_connected_cannot_be_used(cluster: ContractCluster) -> None:
-    network, name = cluster.network(connect=False), f"snf-{number()}"
-    result = cluster.fail(
-        cluster.client.CreateInstance(cluster.instance_body(name, nics=[{"network": network}]))
-    )
+def test_a_network_that_is_not_connected_cannot_be_used(cluster: ContractCluster, unconnected: str) -> None:
+    name = f"snf-{number()}"
+    body = cluster.instance_body(name, nics=[{"network": unconnected}])
+    result = cluster.fail(cluster.client.CreateInstance(body))
     problem = f"group default is not connected to a network required by instance {name}"
     text = f"Can't compute nodes using iallocator 'hail': Request failed: {problem}"
     assert result == prerequisite(text, "insufficient_resources")
@@ -321,11 +337,11 @@ _FIELDS = (
 FIELDS = _FIELDS.split()
 
 
-def test_the_query_socket_tells_what_the_event_daemon_asks(cluster: ContractCluster, network: str) -> None:
-    address = cluster.address(network, 40)
-    name = cluster.instance(nics=[{"name": "eth", "network": network, "ip": address}], tags=["a:b"])
-    shown = cluster.client.GetInstance(name)
-    answer = cluster.query("QueryInstances", [[name], FIELDS, False])
+def test_the_query_socket_tells_what_the_event_daemon_asks(
+    cluster: ContractCluster, created: Created
+) -> None:
+    shown = cluster.client.GetInstance(created.name)
+    answer = cluster.query("QueryInstances", [[created.name], FIELDS, False])
     expected = [shown[field] for field in FIELDS if not field.startswith("hv/")]
     assert answer["success"] is True
     assert answer["result"] == [[*expected, None, None]]

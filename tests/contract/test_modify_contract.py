@@ -21,8 +21,14 @@ NO_HOTPLUG = [
 
 
 @pytest.fixture(scope="module")
-def stopped(cluster: ContractCluster) -> str:
-    return cluster.instance(start=False)
+def nic(network: str, addresses: Any) -> dict[str, Any]:
+    """The NIC that :func:`stopped` has from its creation on."""
+    return {"name": new_name(), "network": network, "ip": addresses()}
+
+
+@pytest.fixture(scope="module")
+def stopped(cluster: ContractCluster, nic: dict[str, Any]) -> str:
+    return cluster.instance(start=False, nics=[nic])
 
 
 @pytest.fixture(scope="module")
@@ -83,33 +89,33 @@ def test_a_null_address_is_no_address(cluster: ContractCluster, stopped: str, ne
 
 
 def test_a_taken_address_cannot_be_added(
-    cluster: ContractCluster, stopped: str, network: str, addresses: Any
+    cluster: ContractCluster, stopped: str, network: str, nic: dict[str, Any]
 ) -> None:
-    address = addresses()
-    cluster.modify(stopped, nics=[["add", "-1", {"network": network, "ip": address}]])
+    address = nic["ip"]
     result = cluster.modify_fails(stopped, nics=[["add", "-1", {"network": network, "ip": address}]])
     assert result == prerequisite(f"IP {address} not available in network {network}", "resource_not_unique")
 
 
-def test_a_nic_name_in_use_cannot_be_added(cluster: ContractCluster, stopped: str) -> None:
-    name = new_name()
-    cluster.modify(stopped, nics=[["add", "-1", {"name": name}]])
+def test_a_nic_name_in_use_cannot_be_added(
+    cluster: ContractCluster, stopped: str, nic: dict[str, Any]
+) -> None:
+    name = nic["name"]
     result = cluster.modify_fails(stopped, nics=[["add", "-1", {"name": name}]])
     assert result == prerequisite(f"NIC name '{name}' already used", "resource_not_unique")
 
 
-def test_an_unconnected_network_cannot_be_added(cluster: ContractCluster, stopped: str) -> None:
-    network = cluster.network(connect=False)
-    result = cluster.modify_fails(stopped, nics=[["add", "-1", {"network": network}]])
-    problem = f"No netparams found for the network {network}, probably not connected"
+def test_an_unconnected_network_cannot_be_added(
+    cluster: ContractCluster, stopped: str, unconnected: str
+) -> None:
+    result = cluster.modify_fails(stopped, nics=[["add", "-1", {"network": unconnected}]])
+    problem = f"No netparams found for the network {unconnected}, probably not connected"
     assert result == prerequisite(problem, "wrong_input")
 
 
 def test_removing_a_nic_by_name_and_by_index(cluster: ContractCluster, up: str) -> None:
     before, first, second = nics(cluster, up), new_name(), new_name()
     place = len(before)
-    cluster.modify(up, nics=[["add", "-1", {"name": first}]], **HOTPLUG)
-    cluster.modify(up, nics=[["add", "-1", {"name": second}]], **HOTPLUG)
+    cluster.modify(up, nics=[["add", "-1", {"name": name}] for name in (first, second)], **HOTPLUG)
     assert cluster.modify(up, nics=[["remove", first, {}]], **HOTPLUG) == [[f"NIC/{place}", "remove"]]
     assert nics(cluster, up) == [*before, (second, None)]
     assert cluster.modify(up, nics=[["remove", -1, {}]], **HOTPLUG) == [[f"NIC/{place}", "remove"]]

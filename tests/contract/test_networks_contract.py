@@ -157,9 +157,16 @@ def test_connections_that_cannot_be(
     assert cluster.fail(cluster.client.DisconnectNetwork(target, group)) == expected
 
 
-def test_the_conflicts_check_finds_addresses_outside_networks(cluster: ContractCluster) -> None:
+@pytest.fixture(scope="module")
+def user(cluster: ContractCluster) -> str:
+    """An instance with an address of no network and one of a network."""
+    name = cluster.network(network="10.188.0.0/24")
+    nics = [{"ip": "10.190.0.5"}, {"network": name, "ip": "10.188.0.5"}]
+    return cluster.instance(nics=nics, start=False, disks=[])
+
+
+def test_the_conflicts_check_finds_addresses_outside_networks(cluster: ContractCluster, user: str) -> None:
     name = cluster.network(network="10.190.0.0/24", connect=False)
-    user = cluster.instance(nics=[{"ip": "10.190.0.5"}], start=False, disks=[])
     job_id = cluster.client.ConnectNetwork(name, "default", "bridged", "br0", conflicts_check=True)
     assert cluster.fail(job_id) == prerequisite(CONFLICT, "wrong_state")
     assert cluster.log(job_id) == [
@@ -169,21 +176,22 @@ def test_the_conflicts_check_finds_addresses_outside_networks(cluster: ContractC
     cluster.connect(name, conflicts_check=False)
 
 
-def test_an_address_of_a_network_needs_the_network(cluster: ContractCluster) -> None:
-    name = cluster.network(network="10.189.0.0/24")
-    body = cluster.instance_body(f"snf-{number()}", nics=[{"ip": "10.189.0.5"}])
-    problem = f"The requested IP address (10.189.0.5) belongs to network {name}, but the target NIC does not."
+def test_an_address_of_a_network_needs_the_network(cluster: ContractCluster, network: str) -> None:
+    address = cluster.address(network, 50)
+    body = cluster.instance_body(f"snf-{number()}", nics=[{"ip": address}])
+    problem = (
+        f"The requested IP address ({address}) belongs to network {network}, but the target NIC does not."
+    )
     assert cluster.fail(cluster.client.CreateInstance(body)) == prerequisite(problem, "wrong_state")
 
 
-def test_a_network_in_use_cannot_be_disconnected(cluster: ContractCluster) -> None:
-    name = cluster.network(network="10.188.0.0/24")
-    user = cluster.instance(nics=[{"network": name, "ip": "10.188.0.5"}], start=False, disks=[])
+def test_a_network_in_use_cannot_be_disconnected(cluster: ContractCluster, user: str) -> None:
+    name = cluster.client.GetInstance(user)["nic.networks.names"][1]
     job_id = cluster.client.DisconnectNetwork(name, "default")
     assert cluster.fail(job_id) == prerequisite(CONFLICT, "wrong_state")
     assert cluster.log(job_id) == [
         f" - WARNING: IP addresses from network '{name}', which is about to disconnect from node group"
-        f" 'default', are in use: {user}: nic0/10.188.0.5"
+        f" 'default', are in use: {user}: nic1/10.188.0.5"
     ]
 
 
@@ -200,11 +208,10 @@ def test_removal_after_disconnection(cluster: ContractCluster) -> None:
     assert caught.value.not_found
 
 
-def test_disconnecting_twice_only_warns(cluster: ContractCluster) -> None:
-    name = cluster.network(connect=False)
-    job_id = cluster.client.DisconnectNetwork(name, "default")
+def test_disconnecting_twice_only_warns(cluster: ContractCluster, unconnected: str) -> None:
+    job_id = cluster.client.DisconnectNetwork(unconnected, "default")
     cluster.succeed(job_id)
-    assert cluster.log(job_id) == [f" - WARNING: Network '{name}' is not mapped to group 'default'"]
+    assert cluster.log(job_id) == [f" - WARNING: Network '{unconnected}' is not mapped to group 'default'"]
 
 
 def test_a_connected_network_cannot_be_removed(cluster: ContractCluster, network: str) -> None:

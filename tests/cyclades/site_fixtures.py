@@ -23,7 +23,11 @@ PUBLIC = (
     "--flavor", "CUSTOM", "--public", "--name", "public_network", "--subnet", "203.0.113.0/24",
     "--gateway", "203.0.113.1", "--floating-ip-pool", "True",
 )  # fmt: skip
-PREPARE = """
+#: One program for all of it: to load the project takes longer than what is done.
+PREPARE = f"""
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("network-create", *{PUBLIC!r})
 from cyclades.logic.registration import COMPONENT, service_definitions
 from cyclades.logic import value_pools
 from synnefo.credentials import Credentials
@@ -95,13 +99,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     (port,) = free_ports(1)
     environment = _environment(folder, f"http://127.0.0.1:{port}")
-    manage = [sys.executable, str(ROOT / "manage.py")]
     shutil.copy(migrated.sqlite_file(), folder / "db.sqlite3")
-    subprocess.run([*manage, "migrate", "-v0"], env=environment, cwd=ROOT, check=True, timeout=240)
-    subprocess.run([*manage, "network-create", *PUBLIC], env=environment, cwd=ROOT, check=True, timeout=120)
     prepared = subprocess.run(
-        [*manage, "shell", "-c", PREPARE.replace("BASE", f"http://127.0.0.1:{port}")],
-        env=environment, cwd=ROOT, check=True, timeout=120, capture_output=True, text=True,
+        [sys.executable, ROOT / "manage.py", "shell", "-c", PREPARE.replace("BASE", f"http://127.0.0.1:{port}")],
+        env=environment, cwd=ROOT, check=True, timeout=240, capture_output=True, text=True,
     )  # fmt: skip
     line = next(line for line in prepared.stdout.splitlines() if line.startswith("USER "))
     server = subprocess.Popen(

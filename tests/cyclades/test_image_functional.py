@@ -14,9 +14,10 @@ import pytest
 
 from tests.astakos.test_openstack_clients import openstack_lines
 from tests.cyclades.site_fixtures import Site, site  # noqa: F401
+from tests.lazily import Lazily
 
 pytestmark = [pytest.mark.functional, pytest.mark.e2e]
-openstack = pytest.importorskip("openstack")
+openstack = Lazily("openstack")
 
 
 def login(site: Site) -> dict[str, str]:

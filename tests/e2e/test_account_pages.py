@@ -15,7 +15,7 @@ from astakos.models import MembershipState, ProjectMembership, Resource, User
 from synnefo.credentials import Credentials
 from tests.astakos.conftest import SERVICES, Api, Person, public
 from tests.astakos.project_world import ProjectWorld, make_world
-from tests.e2e.browser import RULES, UI, Watched, problems_in_all_looks, violations
+from tests.e2e.browser import RULES, UI, Watched, light_and_wide, problems_in_all_looks, violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 PASSWORD = "correct horse battery"
@@ -77,6 +77,7 @@ def judged(tab: Watched, names: tuple[str, ...]) -> dict[str, list[str]]:
         answer = tab.page.goto(f"{tab.site}{UI}{name}")
         found[name] = [] if answer.status == 200 else [f"status {answer.status}", tab.page.inner_text("main")]
         found[name] += problems_in_all_looks(tab.page)
+    light_and_wide(tab.page)
     return {name: problems for name, problems in found.items() if problems}
 
 
@@ -128,7 +129,7 @@ def test_members_pages_are_accessible(browser: Any, world: ProjectWorld, setting
     tab.close()
     assert {row.state for row in ProjectMembership.objects.all()} >= {MembershipState.REJECTED}
     reviewer = Watched(browser, world_url(world), locale="el")
-    sign_in(reviewer, "ada@lab.example")
+    reviewer.bring_session("ada@lab.example")
     assert judged(reviewer, ("projects", review, f"projects/{uuid}/members")) == {}
     assert reviewer.page.locator("html").get_attribute("lang") == "el"
     reviewer.close()

@@ -62,7 +62,7 @@ def test_by_keyboard_alone_to_the_token(browser: Any, site: str) -> None:
 
 def test_menus_dialogs_and_themes_work_by_keyboard(browser: Any, site: str) -> None:
     tab = Watched(browser, site)
-    tab.sign_in()
+    tab.bring_session()
     page = tab.open("api_access")
     menu = page.get_by_test_id("nav-user")
     menu.focus()
@@ -94,8 +94,8 @@ def test_search_tray_and_shortcuts_by_keyboard_alone(browser: Any, site: str) ->
     maria = User.objects.get(email=EMAIL)
     notifications.tell([maria.uuid], "membership.accepted", f"project:{maria.uuid}", project="genome")
     tab = Watched(browser, site, scheme="dark")
-    tab.sign_in()
-    page = tab.page
+    tab.bring_session()
+    page = tab.open("landing")
     page.locator("[data-bell-count]").filter(has_text="1").wait_for()
     page.keyboard.press("n")
     page.get_by_test_id("note").wait_for()
@@ -155,7 +155,7 @@ def test_usage_refreshes_itself_and_notices_the_end_of_the_session(
 ) -> None:
     settings.ASTAKOS_USAGE_UPDATE_INTERVAL = 200
     tab = Watched(browser, site)
-    tab.sign_in()
+    tab.bring_session()
     page = tab.open("resources")
     with page.expect_response("**/resources/bars") as refreshed:
         pass

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gtools.osprovider.pithos_map import object_digest
+from tests.lab import programs
 
 MIB = 1024 * 1024
 BLOCK_SIZE = 4 * MIB
@@ -121,7 +121,6 @@ class Node:
         """Run an OS script with parameters as Ganeti does."""
         variables = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(Path.cwd()),
             "INSTANCE_NAME": "snf-42",
             "DISK_COUNT": "1",
             "DISK_0_PATH": str(self.disk),
@@ -129,14 +128,7 @@ class Node:
             **{f"OSP_{name.upper()}": value for name, value in parameters.items()},
             **environment,
         }
-        return subprocess.run(
-            [sys.executable, "-m", "gtools.osprovider", action],
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return programs.os_provider().run(["gtools.osprovider", action], environment=variables)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return what the progress monitor was told."""

@@ -37,8 +37,8 @@ class Node:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.broker = f"embedded://{folder}/queue.sqlite3"
-        self.places = Places(str(folder / "monitors"), str(folder / "scratch"))
-        (folder / "monitors").mkdir()
+        self.places = Places(str(folder / "qmp"), str(folder / "scratch"))
+        (folder / "qmp").mkdir()
         self.store = DirectoryStore(
             str(folder / "store"),
             block_size=BLOCK,
@@ -66,7 +66,7 @@ class Node:
 
     @property
     def monitor(self) -> Path:
-        return self.folder / "monitors" / "snf-7.qmp"
+        return self.folder / "qmp" / "snf-7.qmp"
 
     def request(self, **changes: object) -> SnapshotRequest:
         values: dict[str, object] = {

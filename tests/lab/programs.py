@@ -21,18 +21,40 @@ from kamaki.cli import run_one_cmd as main
 _OPENSTACK = """
 import contextlib
 from importlib.metadata import entry_points
+import cliff.command
+import dogpile.cache.backends.null
 import keystoneauth1.loading
 import keystoneclient.v3.client
+import netrc
 import openstack.connection
 from openstackclient.shell import main
 
-USED = ("cli.extension", "common", "identity.v3", "compute.v2", "network.v2", "image.v2", "volume.v3")
-for group in USED:
-    for point in entry_points(group="openstack." + group):
-        with contextlib.suppress(ImportError):
-            point.load()
+# The commands, and all that the client loads whatever it is to do.
+for group in entry_points().groups:
+    if group.startswith(("openstack.", "cliff.formatter")):
+        for point in entry_points(group=group):
+            with contextlib.suppress(ImportError):
+                point.load()
 keystoneauth1.loading.get_available_plugin_loaders()
+# It reads the files of all installed packages to name the command's one in its help.
+cliff.command._get_distributions_by_modules()
 """
+
+_SWIFT = """
+import netrc, sys
+from swiftclient import shell
+
+def main():
+    # By itself it takes the words of the process that loaded it.
+    return shell.main(sys.argv)
+"""
+
+_OS_PROVIDER = """
+import sys
+sys.path.insert(0, {project!r})
+from gtools.osprovider.__main__ import main
+"""
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def _loaded(python: str | Path, code: str, environment: dict[str, str]) -> Forked:
@@ -52,6 +74,18 @@ def kamaki(program: Path) -> Forked:
 def openstack() -> Forked:
     """The OpenStack command line client."""
     return _loaded(sys.executable, _OPENSTACK, dict(os.environ))
+
+
+@cache
+def swift() -> Forked:
+    """The command line client of Swift."""
+    return _loaded(sys.executable, _SWIFT, dict(os.environ))
+
+
+@cache
+def os_provider() -> Forked:
+    """What the scripts of the OS definition call."""
+    return _loaded(sys.executable, _OS_PROVIDER.format(project=str(PROJECT)), dict(os.environ))
 
 
 def command_lines(*lines: Sequence[str], **login: str) -> list[str]:

@@ -9,7 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pika
@@ -18,6 +19,10 @@ import pika.exceptions
 from tests.lab.instance import Instance, Unavailable, free_ports, port_answers, run_tool
 
 _PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+#: Applications that a node only needs when asked for them, and the libraries it always needs.
+_LOADED_ON_DEMAND = ("cuttlefish", "observer_cli", "recon", "stdout_formatter")
+_LIBRARIES = ("kernel", "stdlib", "sasl", "mnesia")
+_MODULES = re.compile(r"{\s*modules\s*,\s*\[[^]]*\]\s*}")
 
 
 def _applications(plugins: Path) -> list[Path]:
@@ -34,22 +39,53 @@ def _applications(plugins: Path) -> list[Path]:
     return list(found.values())
 
 
-def make_home(directory: Path) -> Path:
-    """Make a copy of the server's home without its seventy plugins; return where its programs are.
+@dataclass(frozen=True)
+class Home:
+    """A server's programs, and what its virtual machine is told so that its start costs half as much."""
 
-    The server looks for each of its modules in the folder of every plugin, which is a third of what its start
-    costs.
+    programs: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    arguments: str = ""
+
+
+def make_home(directory: Path) -> Home:
+    """Make a copy of the server's home that starts at half the cost.
+
+    The server looks for each of its modules in the folders of a hundred plugins and libraries;
+    here one folder has all modules, and there are no plugins. It loads all modules of each library to
+    look for steps of its start, which only its own have; here libraries do not list theirs, so that what
+    nobody calls is never translated. And to load modules together is far cheaper than one after another.
     """
     system = (_PROGRAMS / "rabbitmq-server").resolve().parents[1]
     applications = _applications(system / "plugins")
-    if len(applications) < 10:  # laid out otherwise than known here
-        return _PROGRAMS
+    erlang = Path(shutil.which("erl") or "/usr/bin/erl").resolve().parents[1] / "lib"
+    libraries = [folder for folder in erlang.glob("*-*") if (folder / "ebin").exists()]
+    if len(applications) < 10 or len(libraries) < 10:  # laid out otherwise than known here
+        return Home(_PROGRAMS)
     home = directory / "home"
+    plugins, modules = home / "plugins", home / "modules"
     shutil.copytree(system / "sbin", home / "sbin")
-    (home / "plugins").mkdir()
+    plugins.mkdir()
+    modules.mkdir()
     for application in applications:
-        (home / "plugins" / application.name).symlink_to(application)
-    return home / "sbin"
+        (plugins / application.name).symlink_to(application)
+    together: list[str] = []
+    for folder in (*applications, *libraries):
+        files = list(folder.glob("ebin/*.beam"))
+        for file in files:
+            (modules / file.name).symlink_to(file)
+        name = folder.name.rpartition("-")[0]
+        if name not in _LOADED_ON_DEMAND and (folder in applications or name in _LIBRARIES):
+            together += [f"'{file.stem}'" for file in files]
+        if not name.startswith("rabbit"):
+            written = (folder / "ebin" / f"{name}.app").read_text()
+            (modules / f"{name}.app").write_text(_MODULES.sub("{modules, []}", written))
+    return Home(
+        home / "sbin",
+        # Without the last, the script would start the server before it looks at our arguments.
+        {"RABBITMQ_PLUGINS_DIR": str(plugins), "RABBITMQ_NODE_ONLY": "true"},
+        f" -pa {modules} -eval code:ensure_modules_loaded([{','.join(together)}]). -s rabbit boot",
+    )
 
 
 class RabbitMQNode(Instance):
@@ -69,7 +105,7 @@ class RabbitMQNode(Instance):
         self._system_user = "rabbitmq" if os.getuid() == 0 else None
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
-        self._home = _PROGRAMS
+        self._home = Home(_PROGRAMS)
 
     @property
     def url(self) -> str:
@@ -94,25 +130,29 @@ class RabbitMQNode(Instance):
             "RABBITMQ_ALLOW_INPUT": "true",
             "RABBITMQ_PID_FILE": str(self.directory / "pid"),
             "RABBITMQ_CONF_ENV_FILE": str(self.directory / "rabbitmq-env.conf"),
-            "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
             "RABBITMQ_GENERATED_CONFIG_DIR": str(self.directory / "generated"),
             # Busy waiting of idle schedulers costs a core per node on small machines.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput +sbwt none +sbwtdcpu none +sbwtdio none +S 1:1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput +sbwt none +sbwtdcpu none +sbwtdio none +S 1:1"
+            + self._settings()
+            + self._home.arguments,
+            **self._home.environment,
         }
 
-    def _start(self) -> None:
-        lines = [
-            "loopback_users = none",
-            "vm_memory_high_watermark.absolute = 512MB",
-            "disk_free_limit.absolute = 50MB",
-        ]
+    def _settings(self) -> str:
+        """Settings for the command line: any file would be checked against all that could be in it."""
+        settings = {
+            "loopback_users": "[]",
+            "vm_memory_high_watermark": "{absolute,512000000}",
+            "disk_free_limit": "50000000",
+        }
         if self.member_of:
             # Joining by itself is cheaper than with three calls of the command line tool.
-            lines.append("cluster_formation.peer_discovery_backend = classic_config")
-            nodes = enumerate((self.member_of.node, self.node), start=1)
-            lines += [f"cluster_formation.classic_config.nodes.{number} = {node}" for number, node in nodes]
-        (self.directory / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
+            settings["cluster_nodes"] = f"{{['{self.member_of.node}','{self.node}'],disc}}"
+        return "".join(f" -rabbit {name} {term}" for name, term in settings.items())
+
+    def _start(self) -> None:
         (self.directory / "enabled_plugins").write_text("[].\n")
         cookie = self.directory / ".erlang.cookie"
         cookie.write_text(self.cookie)
@@ -136,7 +176,7 @@ class RabbitMQNode(Instance):
 
     def _launch(self) -> None:
         self._server = self.spawn_process(
-            [self._home / "rabbitmq-server"],
+            [self._home.programs / "rabbitmq-server"],
             log="rabbitmq.log",
             environment=self._environment(),
             user=self._system_user,

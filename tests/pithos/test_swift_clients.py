@@ -13,24 +13,24 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import openstack
 import pytest
 from django.core.cache import cache
 from django.core.servers import basehttp
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
-from swiftclient.client import ClientException, Connection
-from swiftclient.utils import generate_temp_url
 
 from astakos import public as astakos
 from astakos.logic import client_files
 from astakos.models import Resource, User
 from pithos.public import service_definitions
+from tests.lab import programs
 from tests.lab.packages import why_missing
+from tests.lazily import Lazily
 from tests.markers import needs_postgres
 from tests.pithos.conftest import GIB, Person
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), needs_postgres]
+openstack, swiftclient = Lazily("openstack"), Lazily("swiftclient")
 MIB = 1 << 20
 
 
@@ -96,8 +96,10 @@ def auth(live_server: LiveServer) -> str:
 
 
 @pytest.fixture
-def connection(person: Person, auth: str) -> Connection:
-    return Connection(authurl=auth, user=person.uuid, key=person.token, auth_version="1", retries=0)
+def connection(person: Person, auth: str) -> Any:
+    return swiftclient.client.Connection(
+        authurl=auth, user=person.uuid, key=person.token, auth_version="1", retries=0
+    )
 
 
 def run(program: str, *arguments: str | Path, **environment: str) -> str:
@@ -106,11 +108,16 @@ def run(program: str, *arguments: str | Path, **environment: str) -> str:
         pytest.skip(why_missing(f"{program} is not installed"))
     result = subprocess.run(
         [found, *map(str, arguments)],
-        env={**{k: v for k, v in os.environ.items() if not k.startswith(("OS_", "ST_"))}, **environment},
+        env=plain_environment() | environment,
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     return result.stdout
+
+
+def plain_environment() -> dict[str, str]:
+    """Return the environment without anybody's account of OpenStack."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "ST_"))}
 
 
 def make_tree(folder: Path) -> dict[str, str]:
@@ -122,7 +129,7 @@ def make_tree(folder: Path) -> dict[str, str]:
     return {name: hashlib.md5(data).hexdigest() for name, data in contents.items()}
 
 
-def test_swiftclient_the_library(connection: Connection) -> None:
+def test_swiftclient_the_library(connection: Any) -> None:
     connection.put_container("c", headers={"X-Container-Meta-Colour": "red"})
     assert connection.head_container("c")["x-container-meta-colour"] == "red"
     etag = connection.put_object("c", "o é", contents=b"0123456789", content_type="text/x-a")
@@ -137,18 +144,18 @@ def test_swiftclient_the_library(connection: Connection) -> None:
     assert connection.head_object("c", "o é")["x-object-meta-a"] == "ένα"
     connection.copy_object("c", "o é", destination="/c/copy")
     assert connection.get_object("c", "copy")[1] == b"0123456789"
-    with pytest.raises(ClientException) as refused:
+    with pytest.raises(swiftclient.client.ClientException) as refused:
         connection.delete_container("c")
     assert refused.value.http_status == 409
     assert connection.get_capabilities()["swift"]["max_file_size"] > 0
     assert int(connection.head_account()["x-account-object-count"]) == 7
 
 
-def test_a_temporary_address(connection: Connection, live_server: LiveServer, person: Person) -> None:
+def test_a_temporary_address(connection: Any, live_server: LiveServer, person: Person) -> None:
     connection.post_account({"X-Account-Meta-Temp-URL-Key": "secret"})
     connection.put_container("c")
     connection.put_object("c", "o", contents=b"12345")
-    path = generate_temp_url(
+    path = swiftclient.utils.generate_temp_url(
         f"/pithos/object-store/v1/AUTH_{person.uuid}/c/o".replace("/pithos/object-store", ""),
         60, "secret", "GET", digest="sha256",
     )  # fmt: skip
@@ -164,7 +171,10 @@ def test_swiftclient_the_program(person: Person, auth: str, tmp_path: Path) -> N
     login = {"ST_AUTH": auth, "ST_USER": person.uuid, "ST_KEY": person.token}
 
     def swift(*arguments: str | Path) -> str:
-        return run("swift", *arguments, **login)
+        words = ["swift", *map(str, arguments)]
+        result = programs.swift().run(words, environment=plain_environment() | login)
+        assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+        return result.stdout
 
     swift("upload", "c", tmp_path / "in", "--object-name", "in")
     swift("upload", "c", tmp_path / "in/d/b.bin", "--object-name", "dlo", "-S", str(2 * MIB))

@@ -138,7 +138,7 @@ def test_no_secret_is_in_plain_text_in_the_database() -> None:
         assert [table for table, row in text if str(secret) in row] == []
 
 
-_SECRET_NAME = re.compile(r"(token|password|secret|signature|hmac|_code)$")
+_SECRET_NAME = re.compile(r"(token|password|secret|signature|hmac|_code)\b")
 
 
 def test_secrets_are_compared_in_constant_time() -> None:
@@ -150,7 +150,10 @@ def test_secrets_are_compared_in_constant_time() -> None:
     guilty = []
     for folder in SOURCES:
         for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+            text = path.read_text()
+            if not _SECRET_NAME.search(text) or not re.search("[=!]=", text):
+                continue  # parsing takes long
+            for node in ast.walk(ast.parse(text)):
                 if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
                     continue
                 sides = [node.left, *node.comparators]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.core.cache import cache
-from django.db import transaction
 from django.test import Client, override_settings
 
 from cyclades.ganeti import jobs
@@ -16,6 +15,7 @@ from tests.cyclades.image_fixtures import new_image_user, register_store, store_
 from tests.security.roles_world import CANARY, RolesWorld
 from tests.security.route_roles import ROLES, ROWS, Row
 from tests.security.route_roles_identity import USERS_SWITCHED_ON
+from tests.security.undoing import undone
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -39,14 +39,6 @@ def world(made: RolesWorld, db: None, settings) -> Iterator[RolesWorld]:
     cache.clear()
     yield made
     cache.clear()
-
-
-def undone(call: Callable[[], int]) -> int:
-    """Return what *call* returns, with what it wrote to the database taken back."""
-    with transaction.atomic():
-        result = call()
-        transaction.set_rollback(True)
-    return result
 
 
 def route_of(path: str) -> str:

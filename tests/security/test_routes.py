@@ -19,6 +19,7 @@ from astakos import public as astakos
 from cyclades import public as cyclades
 from pithos import public as pithos
 from synnefo.management.references import open_routes, routes
+from tests.security.undoing import undone
 
 ROUTES = sorted(set(routes()))
 
@@ -101,23 +102,29 @@ def test_samples_match_their_routes() -> None:
 
 @pytest.mark.db
 @pytest.mark.django_db
-@pytest.mark.parametrize(("pattern", "verbs"), ROUTES)
 @pytest.mark.parametrize("token", [None, "a-token-that-nobody-has"])
-def test_without_a_valid_token_only_open_routes_answer(
-    client: Client, pattern: str, verbs: str, token: str | None
-) -> None:
+def test_without_a_valid_token_only_open_routes_answer(client: Client, token: str | None) -> None:
     headers = {"X-Auth-Token": token} if token else {}
-    for verb in verbs.split(", "):
-        answer = client.generic(verb, "/" + sample(pattern), headers=headers)
+
+    def status(pattern: str, verb: str) -> int:
+        client.cookies.clear()
+        return client.generic(verb, "/" + sample(pattern), headers=headers).status_code
+
+    client.raise_request_exception = False
+    wrong = []
+    for pattern, verb in ((pattern, verb) for pattern, verbs in ROUTES for verb in verbs.split(", ")):
+        answered = undone(lambda pattern=pattern, verb=verb: status(pattern, verb))  # type: ignore[misc]
         # Browsers ask for OPTIONS without a token, before a script's request.
         if pattern in OPEN or (verb == "OPTIONS" and not token):
-            assert answer.status_code < 500
+            expected = answered < 500
         else:
             # The store's top level takes an old client's login, which is missing here; the administrators'
             # API of users is switched off: both 400.
             top = pattern.startswith("pithos/object") and "account" not in pattern
-            refused = {401, 400} if top or "v2\\.0/users" in pattern else {401}
-            assert answer.status_code in refused, (verb, pattern)
+            expected = answered in ({401, 400} if top or "v2\\.0/users" in pattern else {401})
+        if not expected:
+            wrong.append(f"{verb} {pattern}: {answered}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_route_is_open_by_accident() -> None:

@@ -43,7 +43,8 @@ def fault(answer: Any) -> tuple[int, str, str]:
 
 
 def drawn(image: Image.Image) -> set[tuple[int, ...]]:
-    return {color for _, color in image.getcolors(maxcolors=1 << 24)}
+    # Pillow clears a table of at least this many places.
+    return {color for _, color in image.getcolors(maxcolors=image.width * image.height)}
 
 
 def has_text(image: Image.Image) -> bool:

@@ -431,6 +431,25 @@ def test_embedded_publish_is_bounded_while_the_file_is_locked(
         client.publish("e", "k", b"x", timeout=60)
 
 
+def test_embedded_client_that_waits_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "broker.sqlite3"
+    monkeypatch.setattr(embedded, "HOUSEKEEPING_SECONDS", 0.0)
+    with connect([f"embedded://{path}"]) as client:
+        client.queue_declare("q", expires_ms=600_000)
+        client.consume(["q"])
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            changes = "PRAGMA data_version"
+            before = other.execute(changes).fetchone()
+            assert client.next_delivery(0.2) is None
+            assert other.execute(changes).fetchone() == before
+            other.execute("UPDATE queue SET used = used - 61")
+            assert client.next_delivery(0.2) is None
+            assert other.execute("SELECT used > unixepoch() - 60 FROM queue").fetchone() == (1,)
+        # Its own messages reach it too.
+        client.publish("", "q", b"x")
+        assert client.next_delivery(60) is not None
+
+
 def test_confirm_buffer_is_flushed(open_client: Connect, client: Client, name: str) -> None:
     publisher = open_client(confirm_buffer=25)
     for _ in range(60):

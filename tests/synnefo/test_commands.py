@@ -175,9 +175,12 @@ def test_help_lists_commands_sorted():
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("name", sorted(references.documents()))
-def test_generated_documents_are_up_to_date(name):
-    assert (ROOT / name).read_text() == references.documents()[name], "run 'make docs' and commit the result"
+def test_generated_documents_are_up_to_date():
+    # One test, as to write them takes long and every process of a run would do it to learn their names.
+    documents = references.documents()
+    assert len(documents) > 20
+    old = [name for name, text in documents.items() if (ROOT / name).read_text() != text]
+    assert old == [], "run 'make docs' and commit the result"
 
 
 @pytest.mark.unit
