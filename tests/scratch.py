@@ -6,6 +6,7 @@ processor time, and none of them asks a disk to keep anything over a crash of th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -27,7 +28,8 @@ def use_memory() -> None:
     if not (_is_roomy() and _is_like_a_disk()):
         return
     path = _MEMORY / f"snf-{os.getuid()}"  # short, as sockets below have paths of at most 107 bytes
-    path.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         return

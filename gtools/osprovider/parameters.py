@@ -201,7 +201,10 @@ class ConfigClient:
     @functools.cached_property
     def _opener(self) -> urllib.request.OpenerDirector:
         # Not made before it is needed: loading the trusted certificates takes long.
-        context = ssl.create_default_context(cafile=self._ca_file or None)
+        try:
+            context = ssl.create_default_context(cafile=self._ca_file or None)
+        except OSError as error:
+            raise DeployError(f"the certificates in {self._ca_file} can't be read: {error}") from None
         return urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context), _NoRedirect()
         )
@@ -211,12 +214,12 @@ class ConfigClient:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise DeployError("config_url must be an http or https address")
-        reason = ""
+        reason, opener = "", self._opener
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt))
             try:
-                return _object(self._read(url))
+                return _object(_read(opener, url))
             except urllib.error.HTTPError as error:
                 if error.code < 500:
                     raise DeployError(
@@ -228,15 +231,16 @@ class ConfigClient:
                 reason = type(getattr(error, "reason", error)).__name__
         raise DeployError(f"the parameters could not be read from {parts.hostname}: {reason}")
 
-    def _read(self, url: str) -> bytes:
-        with self._opener.open(url, timeout=TIMEOUT_SECONDS) as response:
-            body: bytes = response.read(MAX_CONFIG_BYTES + 1)
-            length = response.headers.get("Content-Length")
-        if length is not None and length.isdigit() and int(length) != len(body):
-            raise EOFError("the answer broke off")
-        if len(body) > MAX_CONFIG_BYTES:
-            raise DeployError("the one-time parameters are too large")
-        return body
+
+def _read(opener: urllib.request.OpenerDirector, url: str) -> bytes:
+    with opener.open(url, timeout=TIMEOUT_SECONDS) as response:
+        body: bytes = response.read(MAX_CONFIG_BYTES + 1)
+        length = response.headers.get("Content-Length")
+    if length is not None and length.isdigit() and int(length) != len(body):
+        raise EOFError("the answer broke off")
+    if len(body) > MAX_CONFIG_BYTES:
+        raise DeployError("the one-time parameters are too large")
+    return body
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -108,6 +108,14 @@ def test_unreachable_service_is_tried_again_then_named() -> None:
     assert len(pauses) == parameters.ATTEMPTS - 1
 
 
+def test_unreadable_certificates_are_named_at_once(tmp_path: Path) -> None:
+    pauses: list[float] = []
+    client = parameters.ConfigClient(str(tmp_path / "absent.pem"), sleep=pauses.append)
+    with pytest.raises(DeployError, match=r"absent\.pem"):
+        client.fetch("https://cloud.lab.example/params/secret")
+    assert pauses == []
+
+
 # Node configuration
 
 

@@ -180,6 +180,7 @@ def _work(server: Any, channel: socket.socket) -> None:
             server.request_executor(server, server.handler, connection, marshal.loads(text))
             channel.sendall(b"1")
     except Exception:
+        # Whatever it is ends this process alone, as it would the one that Ganeti forks; the daemon goes on.
         logging.exception("Error while handling a request")
     finally:
         os._exit(0)
